@@ -1,0 +1,70 @@
+"""What accounts did: logins and sign-ups."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy import Executable, func, select
+
+from analytics_core.dal.catalog import Catalog
+from analytics_core.dal.question import Form, Questioner
+from analytics_core.model.daterange import DateRange
+from analytics_core.model.scope import Scope
+from analytics_core.model.vocabulary import ActivityEvent
+
+
+@dataclass(frozen=True, slots=True)
+class ActivityTally:
+    """How often something happened on a day; day 0 is before the range, `days` + 1 after it."""
+
+    event: str
+    day: int
+    times: int
+    last_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class AccountDates:
+    """When the accounts of a scope began (the first of them) and were last signed in to."""
+
+    created_at: datetime | None
+    last_login_at: datetime | None
+
+
+class ActivityRepository:
+    def __init__(self, catalog: Catalog, questioner: Questioner) -> None:
+        self._catalog, self._questioner = catalog, questioner
+
+    def tallies(self, scope: Scope, dates: DateRange) -> list[ActivityTally]:
+        """All logins and sign-ups there ever were."""
+        return [
+            ActivityTally(*row) for row in self._questioner.ask(self._write_tallies, scope, dates)
+        ]
+
+    def account_dates(self, scope: Scope) -> AccountDates:
+        return AccountDates(*self._questioner.ask(self._write_account_dates, scope)[0])
+
+    def _write_tallies(self, form: Form) -> Executable:
+        a = self._catalog.account_activity.c
+        events = (
+            select(
+                a.event,
+                form.day_number(a.created_at).label("day"),
+                a.created_at,
+            )
+            .where(
+                form.within(a.user_id),
+                a.event.in_([ActivityEvent.LOGIN, ActivityEvent.SIGNUP]),
+                a.created_at.is_not(None),
+            )
+            .subquery()
+            .c
+        )
+        return select(events.event, events.day, func.count(), func.max(events.created_at)).group_by(
+            events.event, events.day
+        )
+
+    def _write_account_dates(self, form: Form) -> Executable:
+        u = self._catalog.users.c
+        return select(func.min(u.created_at), func.max(u.last_login_at)).where(form.within(u.id))

@@ -1,0 +1,57 @@
+"""Stored files, added up by the day they came, the day they went, and their media type."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from sqlalchemy import Executable, String, func, literal, null, select, union_all
+
+from analytics_core.dal.catalog import Catalog
+from analytics_core.dal.question import Form, Questioner
+from analytics_core.model.daterange import DateRange
+from analytics_core.model.scope import Scope
+
+
+@dataclass(frozen=True, slots=True)
+class FileTally:
+    """Files and bytes that were `created` or `deleted` on a day; day 0 is before the range."""
+
+    event: str
+    day: int
+    media_type: str | None
+    files: int
+    bytes: int
+
+
+class FileRepository:
+    def __init__(self, catalog: Catalog, questioner: Questioner) -> None:
+        self._catalog, self._questioner = catalog, questioner
+
+    def tallies(self, scope: Scope, dates: DateRange) -> list[FileTally]:
+        """What came and went up to the end of the range, by full media type."""
+        return [FileTally(*row) for row in self._questioner.ask(self._write_tallies, scope, dates)]
+
+    def _write_tallies(self, form: Form) -> Executable:
+        f = self._catalog.files.c
+        events = []
+        for event, instant in (("created", f.created_at), ("deleted", f.deleted_at)):
+            files = (
+                select(
+                    form.day_number(instant).label("day"),
+                    f.media_type if event == "created" else null().cast(String).label("media_type"),
+                    f.size,
+                )
+                .where(form.within(f.user_id), form.until_end(instant))
+                .subquery()
+                .c
+            )
+            events.append(
+                select(
+                    literal(event),
+                    files.day,
+                    files.media_type,
+                    func.count(),
+                    func.coalesce(func.sum(files.size), 0),
+                ).group_by(files.day, files.media_type)
+            )
+        return union_all(*events)

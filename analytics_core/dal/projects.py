@@ -1,0 +1,57 @@
+"""Projects, and the renders that belong to them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from sqlalchemy import Executable, func, select
+
+from analytics_core.dal.catalog import Catalog
+from analytics_core.dal.question import Form, Questioner
+from analytics_core.model.daterange import DateRange
+from analytics_core.model.scope import Scope
+
+
+@dataclass(frozen=True, slots=True)
+class ProjectTally:
+    """How many projects were created on a day, by status and platform."""
+
+    day: int
+    status: str | None
+    platform: str | None
+    projects: int
+
+
+class ProjectRepository:
+    def __init__(self, catalog: Catalog, questioner: Questioner) -> None:
+        self._catalog, self._questioner = catalog, questioner
+
+    def tallies(self, scope: Scope, dates: DateRange) -> list[ProjectTally]:
+        return [
+            ProjectTally(*row) for row in self._questioner.ask(self._write_tallies, scope, dates)
+        ]
+
+    def count_renders(self, scope: Scope, dates: DateRange) -> int:
+        """The renders of the range that belong to projects created in it."""
+        count: int = self._questioner.ask(self._write_render_count, scope, dates)[0][0]
+        return count
+
+    def _write_tallies(self, form: Form) -> Executable:
+        p = self._catalog.projects.c
+        projects = (
+            select(
+                form.day_number(p.created_at).label("day"),
+                p.status,
+                p.platform,
+            )
+            .where(form.within(p.user_id), form.during(p.created_at))
+            .subquery()
+        )
+        return select(*projects.c, func.count()).group_by(*projects.c)
+
+    def _write_render_count(self, form: Form) -> Executable:
+        p, r = self._catalog.projects.c, self._catalog.renders.c
+        created = select(p.id).where(form.within(p.user_id), form.during(p.created_at))
+        return select(func.count()).where(
+            form.within(r.user_id), form.during(r.created_at), r.project_id.in_(created)
+        )

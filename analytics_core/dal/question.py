@@ -1,0 +1,172 @@
+"""Questions whose SQL is written once and asked many times, with other people and other dates.
+
+Building a statement takes SQLAlchemy longer than sending it takes the database to answer for most
+users. So a statement is written for the form of a question; its scope and dates are parameters.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from enum import Enum
+from functools import lru_cache
+from itertools import pairwise
+from typing import Any, TypeAlias
+
+from sqlalchemy import (
+    BigInteger,
+    ColumnElement,
+    DateTime,
+    Executable,
+    Integer,
+    and_,
+    bindparam,
+    case,
+    cast,
+    false,
+    func,
+    literal,
+    true,
+    type_coerce,
+)
+from sqlalchemy.dialects.postgresql import ARRAY
+
+from analytics_core.dal.catalog import Catalog
+from analytics_core.dal.database import Database
+from analytics_core.dal.tables import NaiveUtcInstant, microseconds
+from analytics_core.model.daterange import DateRange
+from analytics_core.model.scope import Scope
+
+_DAY = timedelta(days=1)
+_DAY_IN_MICROSECONDS = 86_400_000_000
+
+
+class Whose(Enum):
+    NOBODY = "nobody"
+    ONE = "one"
+    SEVERAL = "several"
+    EVERYONE = "everyone"
+
+
+@dataclass(frozen=True, slots=True)
+class Stretch:
+    """Days in a row, by position in the range: all of 24 hours, or one that is not."""
+
+    first: int
+    last: int
+    regular: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Form:
+    """What of a question changes its SQL: whose rows, and on SQLite where days are not 24 hours."""
+
+    dialect: str
+    whose: Whose
+    stretches: tuple[Stretch, ...]
+
+    def within(self, owner: ColumnElement[str]) -> ColumnElement[bool]:
+        """The condition that a row belongs to the scope; `owner` is the row's user id."""
+        match self.whose:
+            case Whose.NOBODY:
+                return false()
+            case Whose.ONE:
+                return owner == bindparam("user")
+            case Whose.SEVERAL:
+                return owner.in_(bindparam("users", expanding=True))
+            case Whose.EVERYONE:
+                return true()
+
+    def during(self, instant: ColumnElement[datetime]) -> ColumnElement[bool]:
+        """The condition that an instant lies in the range."""
+        return and_(instant >= bindparam("start"), instant < bindparam("end"))
+
+    def until_end(self, instant: ColumnElement[datetime]) -> ColumnElement[bool]:
+        """The condition that an instant lies in the range or before it."""
+        return instant < bindparam("end")
+
+    def day_number(self, instant: ColumnElement[datetime]) -> ColumnElement[int]:
+        """Which date of the range an instant counts on: 0 before it, 1 to `days`, then `days` + 1.
+
+        PostgreSQL searches the array of instants at which days begin; SQLite, which has no such
+        function, divides by the length of a day within each stretch of days that have 24 hours.
+        """
+        if self.dialect == "postgresql":
+            stored_as = DateTime(timezone=not isinstance(instant.type, NaiveUtcInstant))
+            starts = bindparam("starts", type_=ARRAY(instant.type))
+            return func.width_bucket(instant, cast(starts, ARRAY(stored_as)), type_=Integer)
+        cases: list[tuple[Any, Any]] = [(instant < bindparam("start"), literal(0))]
+        for number, stretch in enumerate(self.stretches):
+            day: ColumnElement[int] = literal(stretch.first + 1)
+            if stretch.regular:
+                begin = bindparam(f"begin_{number}", type_=BigInteger())
+                day += (type_coerce(instant, BigInteger) - begin) // _DAY_IN_MICROSECONDS
+            cases.append((instant < bindparam(f"end_{number}"), day))
+        return case(*cases, else_=bindparam("after", type_=Integer))
+
+
+Writer: TypeAlias = Callable[[Form], Executable]
+
+
+class Questioner:
+    """Asks one database; keeps the statements it has written."""
+
+    def __init__(self, database: Database, catalog: Catalog) -> None:
+        self._database, self._catalog = database, catalog
+        self._written = lru_cache(maxsize=256)(_write)
+
+    def ask(
+        self, write: Writer, scope: Scope, dates: DateRange | None = None, **more: Any
+    ) -> list[tuple[Any, ...]]:
+        """What the statement that `write` makes of the question's form answers for it.
+
+        `write` is a method or function, the same for the same question; `more` are its parameters
+        besides those that scope and dates bring.
+        """
+        whose, people = self._whose(scope)
+        stretches, instants = _cut(dates, self._database.dialect) if dates else ((), {})
+        statement = self._written(write, Form(self._database.dialect, whose, stretches))
+        return self._database.rows(statement, {**people, **instants, **more})
+
+    def _whose(self, scope: Scope) -> tuple[Whose, dict[str, Any]]:
+        if scope.user_ids is None:
+            return Whose.EVERYONE, {}
+        id_type = self._catalog.users.c.id.type
+        ids = sorted(i for i in scope.user_ids if self._catalog.may_be_id(i, id_type))
+        match ids:
+            case []:
+                return Whose.NOBODY, {}
+            case [one]:
+                return Whose.ONE, {"user": one}
+            case _:
+                return Whose.SEVERAL, {"users": ids}
+
+
+def _write(write: Writer, form: Form) -> Executable:
+    return write(form)
+
+
+def _cut(dates: DateRange, dialect: str) -> tuple[tuple[Stretch, ...], dict[str, Any]]:
+    """The stretches of a range and the instants that are parameters of a question about it."""
+    starts = [*dates.day_starts, dates.end]
+    instants: dict[str, Any] = {"start": starts[0], "end": starts[-1]}
+    if dialect == "postgresql":
+        return (), {**instants, "starts": starts}
+    lengths = [end - start for start, end in pairwise(starts)]
+    stretches: list[Stretch] = []
+    for position, length in enumerate(lengths):
+        if not length:
+            # A date that its zone skipped: no instant counts on it.
+            continue
+        regular = length == _DAY
+        before = stretches[-1] if stretches else None
+        if regular and before and before.regular and before.last == position - 1:
+            stretches[-1] = Stretch(before.first, position, regular)
+        else:
+            stretches.append(Stretch(position, position, regular))
+    instants["after"] = dates.days + 1
+    for number, stretch in enumerate(stretches):
+        instants[f"begin_{number}"] = microseconds(starts[stretch.first])
+        instants[f"end_{number}"] = starts[stretch.last + 1]
+    return tuple(stretches), instants

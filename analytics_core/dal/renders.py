@@ -1,0 +1,114 @@
+"""Renders, counted by day and by what they are."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from sqlalchemy import Executable, Integer, case, cast, func, literal, null, select, union_all
+
+from analytics_core.dal.catalog import Catalog
+from analytics_core.dal.facets import DIGITS, digit, digit_of, word
+from analytics_core.dal.question import Form, Questioner
+from analytics_core.model.daterange import DateRange
+from analytics_core.model.scope import Scope
+from analytics_core.model.vocabulary import RenderStatus
+
+
+@dataclass(frozen=True, slots=True)
+class RenderDay:
+    """The renders of one day of the range, numbered from 1; times in seconds.
+
+    `timed` of them are completed with a processing time above 0, which `seconds` adds up.
+    """
+
+    day: int
+    renders: int
+    credits: int | float
+    completed: int
+    failed: int
+    timed: int
+    seconds: int | float
+
+
+@dataclass(frozen=True, slots=True)
+class RenderTallies:
+    """The renders of a range twice over, by day and by each dimension of `dal.facets`.
+
+    A dimension is pairs of member and number of renders; the member is None for what is not in its
+    vocabulary.
+    """
+
+    days: list[RenderDay]
+    dimensions: Mapping[str, list[tuple[str | None, int]]]
+
+
+class RenderRepository:
+    def __init__(self, catalog: Catalog, questioner: Questioner) -> None:
+        self._catalog, self._questioner = catalog, questioner
+
+    def tallies(self, scope: Scope, dates: DateRange) -> RenderTallies:
+        """The renders of the range, all from one look at the table, so that every way of counting
+        them adds up to the same.
+        """
+        days: list[RenderDay] = []
+        dimensions: dict[str, list[tuple[str | None, int]]] = {name: [] for name in DIGITS}
+        for name, member, renders, *rest in self._questioner.ask(self._write, scope, dates):
+            if name in dimensions:
+                dimensions[name].append((word(name, member), renders))
+            else:
+                days.append(RenderDay(member, renders, *rest))
+        return RenderTallies(days, dimensions)
+
+    def _write(self, form: Form) -> Executable:
+        r = self._catalog.renders.c
+        one_by_one = (
+            select(
+                form.day_number(r.created_at).label("day"),
+                *(r.facets, r.credits_cost, r.processing_time),
+            )
+            .where(form.within(r.user_id), form.during(r.created_at))
+            .subquery()
+            .c
+        )
+        took_time = one_by_one.processing_time > 0
+        cells = (
+            select(
+                one_by_one.day,
+                one_by_one.facets,
+                # Sums of bigint become numeric, which PostgreSQL adds up slowly.
+                cast(func.count(), Integer).label("renders"),
+                func.sum(one_by_one.credits_cost).label("credits"),
+                cast(func.count(case((took_time, 1))), Integer).label("timed"),
+                func.sum(case((took_time, one_by_one.processing_time))).label("seconds"),
+            )
+            .group_by(one_by_one.day, one_by_one.facets)
+            .cte("cells")
+            .c
+        )
+        completed, failed = (
+            digit("status", cells.facets) == digit_of("status", status)
+            for status in (RenderStatus.COMPLETED, RenderStatus.FAILED)
+        )
+        by_day = [
+            func.sum(cells.credits),
+            *(
+                func.coalesce(func.sum(case((condition, amount))), 0)
+                for condition, amount in (
+                    (completed, cells.renders),
+                    (failed, cells.renders),
+                    (completed, cells.timed),
+                    (completed, cells.seconds),
+                )
+            ),
+        ]
+        nothing = [null() for _ in by_day]
+        renders = func.sum(cells.renders)
+        digits = {name: digit(name, cells.facets) for name in DIGITS}
+        return union_all(
+            select(literal("day"), cells.day, renders, *by_day).group_by(cells.day),
+            *(
+                select(literal(name), member, renders, *nothing).group_by(member)
+                for name, member in digits.items()
+            ),
+        )

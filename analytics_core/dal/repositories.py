@@ -1,0 +1,49 @@
+"""All repositories of one database, made together."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from analytics_core.dal.activity import ActivityRepository
+from analytics_core.dal.api_calls import ApiCallRepository
+from analytics_core.dal.catalog import Catalog
+from analytics_core.dal.database import Database
+from analytics_core.dal.extent import ExtentRepository
+from analytics_core.dal.files import FileRepository
+from analytics_core.dal.keys import ApiKeyRepository
+from analytics_core.dal.ledger import LedgerRepository
+from analytics_core.dal.projects import ProjectRepository
+from analytics_core.dal.question import Questioner
+from analytics_core.dal.renders import RenderRepository
+from analytics_core.dal.usage_tracking import UsageTrackingRepository
+from analytics_core.dal.users import UserRepository
+
+
+@dataclass(frozen=True)
+class Repositories:
+    users: UserRepository
+    renders: RenderRepository
+    ledger: LedgerRepository
+    api_calls: ApiCallRepository
+    keys: ApiKeyRepository
+    files: FileRepository
+    projects: ProjectRepository
+    activity: ActivityRepository
+    usage_tracking: UsageTrackingRepository
+    extent: ExtentRepository
+
+    @classmethod
+    def of(cls, database: Database, catalog: Catalog) -> Repositories:
+        questioner = Questioner(database, catalog)
+        return cls(
+            users=UserRepository(database, catalog),
+            renders=RenderRepository(catalog, questioner),
+            ledger=LedgerRepository(catalog, questioner),
+            api_calls=ApiCallRepository(catalog, questioner),
+            keys=ApiKeyRepository(catalog, questioner),
+            files=FileRepository(catalog, questioner),
+            projects=ProjectRepository(catalog, questioner),
+            activity=ActivityRepository(catalog, questioner),
+            usage_tracking=UsageTrackingRepository(database, catalog),
+            extent=ExtentRepository(database, catalog),
+        )
