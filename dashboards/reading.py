@@ -1,0 +1,69 @@
+"""What a chart says in text: title, legend, table, and all series at each position."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from analytics_core.charts import formats, table
+from analytics_core.charts.values import Chart, Kind, Number, Series
+from analytics_core.drawing.layout import Layout, layout
+
+# Any width will do where only the span of values is wanted.
+_ANY_WIDTH = 640
+
+
+def reading(chart: Chart) -> dict[str, Any]:
+    """A chart as its frame needs it; positions and heights are shares of the plot, from 0 to 1."""
+    count = 0 if chart.empty else len(chart.members)
+    shape = layout(chart, _ANY_WIDTH)
+    columns, rows = ((), ()) if chart.empty else table(chart)
+    lines = [*chart.series, *([chart.comparison] if chart.comparison else [])]
+    legend = [
+        [line.label, line.role.value, line is chart.comparison] for line in lines if len(lines) > 1
+    ]
+    return {
+        "key": chart.key,
+        "title": chart.title,
+        "summary": chart.summary,
+        "empty": chart.empty,
+        "along": "x" if chart.kind is Kind.LINES else "y",
+        "at": _positions(chart.kind, count),
+        "labels": [member.name for member in chart.members],
+        "series": [] if chart.empty else [_told(line, chart, shape) for line in lines],
+        "legend": [] if chart.empty else legend,
+        "table": {"columns": list(columns), "rows": [list(row) for row in rows]},
+    }
+
+
+def place(chart: Chart, width: float) -> dict[str, float]:
+    """Where the positions of a chart lie in its frame, in pixels from each side, and its height."""
+    shape = layout(chart, width)
+    around = shape.margins
+    rows = shape.pitch * shape.positions if chart.kind is Kind.PIE else shape.plot_height
+    return {
+        "left": around.left,
+        "right": around.right,
+        "top": around.top,
+        "bottom": shape.height - around.top - rows,
+        "height": shape.height,
+    }
+
+
+def _positions(kind: Kind, count: int) -> list[float]:
+    if kind is not Kind.LINES:
+        return [(position + 0.5) / count for position in range(count)]
+    return [0.5] if count == 1 else [position / (count - 1) for position in range(count)]
+
+
+def _told(line: Series, chart: Chart, shape: Layout) -> dict[str, Any]:
+    low, high = shape.domain
+
+    def height(value: Number | None) -> float | None:
+        return None if value is None else (value - low) / (high - low)
+
+    return {
+        "label": line.label,
+        "role": line.role.value,
+        "texts": [formats.text(value, chart.unit) for value in line.values],
+        "heights": [height(v) for v in line.values] if chart.kind is Kind.LINES else None,
+    }
