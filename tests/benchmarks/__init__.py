@@ -1,0 +1,1 @@
+"""What is fast, shown: `make bench`, each number beside what people would have done instead."""

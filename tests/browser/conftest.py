@@ -1,0 +1,61 @@
+"""One database, one server and one browser for all browser tests."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Browser, sync_playwright
+
+from tests.support import studio
+from tests.support.requirements import missing
+from tests.support.serving import Server, analytics, start
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Browser]:
+    """Debian's Chromium, without a word to anybody outside."""
+    chromium = shutil.which("chromium")
+    if chromium is None:
+        missing("Chromium", "apt-get install chromium")
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(
+            executable_path=chromium,
+            args=[
+                "--no-sandbox",
+                "--disable-gpu",
+                "--disable-background-networking",
+                "--no-first-run",
+            ],
+        )
+        yield browser
+        browser.close()
+
+
+@pytest.fixture(scope="session")
+def studio_url(tmp_path_factory: pytest.TempPathFactory) -> str:
+    """A database with a studio's history, to be read only."""
+    url = f"sqlite:///{tmp_path_factory.mktemp('studio') / 'analytics.db'}"
+    assert analytics("init", url=url).returncode == 0
+    studio.fill(url)
+    return url
+
+
+@pytest.fixture(scope="session")
+def server(studio_url: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    """The studio's dashboard."""
+    running = start(studio_url, studio.MARA, tmp_path_factory.mktemp("server"))
+    yield running
+    running.stop()
+
+
+@pytest.fixture(scope="session")
+def pictures(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Where screenshots are kept: SCREENSHOTS, or pytest's temporary folder."""
+    chosen = os.environ.get("SCREENSHOTS")
+    folder = Path(chosen) if chosen else tmp_path_factory.getbasetemp() / "out"
+    folder.mkdir(parents=True, exist_ok=True)
+    return folder

@@ -1,0 +1,196 @@
+"""The dashboard command: one link on standard output, nothing to others, nothing left behind."""
+
+from __future__ import annotations
+
+import http.client
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import nbformat
+import pytest
+
+import dashboards
+from tests.support import studio
+from tests.support.serving import Server, analytics, children, start
+
+
+@pytest.fixture(scope="module")
+def url(tmp_path_factory: pytest.TempPathFactory) -> str:
+    url = f"sqlite:///{tmp_path_factory.mktemp('studio') / 'analytics.db'}"
+    assert analytics("init", url=url).returncode == 0
+    studio.fill(url)
+    return url
+
+
+@pytest.fixture(scope="module")
+def server(url: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    running = start(url, studio.MARA, tmp_path_factory.mktemp("server"))
+    yield running
+    running.stop()
+
+
+def get(server: Server, path: str, **headers: str) -> tuple[int, str, str]:
+    """Status, body and cookies of one request."""
+    connection = http.client.HTTPConnection(server.host, timeout=30)
+    connection.request("GET", path, headers=headers)
+    answer = connection.getresponse()
+    body = answer.read().decode(errors="replace")
+    connection.close()
+    cookies = [line.partition(";")[0] for line in answer.headers.get_all("Set-Cookie", [])]
+    return answer.status, body, "; ".join(cookies)
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/",
+        "/voila/static/voila.js",
+        "/voila/templates/lab/static/voila-style.js",
+        "/api/kernels/00000000-0000-0000-0000-000000000000",
+        "/api/kernels/00000000-0000-0000-0000-000000000000/channels",
+        "/voila/files/usage.ipynb",
+    ],
+)
+def test_without_the_token_everything_is_refused(server: Server, path: str) -> None:
+    assert get(server, path)[0] == 403
+
+
+@pytest.mark.parametrize("path", ["/", "/voila/static/voila.js"])
+def test_another_host_name_is_refused_with_the_token_too(server: Server, path: str) -> None:
+    assert get(server, f"{path}?token={server.token}", Host="evil.example")[0] == 403
+
+
+def test_a_websocket_from_another_site_is_refused(server: Server) -> None:
+    status, _, _ = get(
+        server,
+        f"/api/kernels/00000000-0000-0000-0000-000000000000/channels?token={server.token}",
+        Origin="http://evil.example",
+        Upgrade="websocket",
+        Connection="Upgrade",
+    )
+    assert status == 403
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/voila/files/usage.ipynb",
+        "/voila/files/model.py",
+        "/voila/tree",
+        "/voila/render/usage.ipynb",
+        "/usage.ipynb",
+        "/voila/api/contents/",
+        "/voila/static/../../../../etc/passwd",
+    ],
+)
+def test_no_file_and_no_folder_is_served(server: Server, path: str) -> None:
+    status, body, _ = get(server, f"{path}?token={server.token}")
+    assert status in (403, 404)
+    assert "UsagePage" not in body
+    assert "root:" not in body
+
+
+def test_the_page_is_whole_and_a_cookie_goes_on_from_there(server: Server) -> None:
+    status, body, cookie = get(server, f"/?token={server.token}")
+    assert status == 200
+    assert "usage-skeleton" in body
+    assert "application/vnd.jupyter.widget-view+json" in body
+    assert "UsagePage" not in body
+    assert "usage.fail()" not in body.partition("rendered_cells")[2]
+    assert "https://" not in body
+    assert server.token not in body
+    assert get(server, "/voila/static/voila.js", Cookie=cookie)[0] == 200
+
+
+def test_the_token_is_never_logged(server: Server) -> None:
+    get(server, f"/nowhere?token={server.token}")
+    log = server.log.read_text()
+    assert "127.0.0.1" in log
+    assert server.token not in log
+
+
+def test_an_unknown_user_is_refused_before_anything_is_served(url: str) -> None:
+    done = analytics("dashboard", "--user", "who@example.com", url=url)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert "unknown user" in done.stderr
+    assert done.stderr.count("\n") == 1
+
+
+def test_a_port_that_is_taken_is_one_clear_line(url: str) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = str(taken.getsockname()[1])
+        done = analytics("dashboard", "--user", studio.MARA, "--port", port, url=url)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert f"port {port} is taken" in done.stderr
+    assert done.stderr.count("\n") == 1
+
+
+@pytest.mark.parametrize("stopping", [signal.SIGTERM, signal.SIGHUP])
+def test_stopping_leaves_no_kernel_and_prints_nothing_more(
+    url: str, tmp_path: Path, stopping: signal.Signals
+) -> None:
+    running = start(url, studio.MARA, tmp_path)
+    assert get(running, f"/?token={running.token}")[0] == 200
+    kernels = children(running.process.pid)
+    assert kernels
+    running.process.send_signal(stopping)
+    assert running.process.communicate(timeout=20)[0] == ""
+    deadline = time.monotonic() + 10
+    while any(map(_runs, kernels)) and time.monotonic() < deadline:
+        time.sleep(0.1)
+    assert not any(map(_runs, kernels))
+    assert running.process.returncode == 0
+
+
+def test_without_a_port_a_second_server_takes_the_next_one(
+    server: Server, url: str, tmp_path: Path
+) -> None:
+    second = start(url, studio.MARA, tmp_path)
+    second.stop()
+    assert second.host != server.host
+
+
+def test_a_notebook_that_fails_shows_plain_words_and_logs_the_reason(tmp_path: Path) -> None:
+    cell = nbformat.v4.new_code_cell("raise RuntimeError('what went ' + 'wrong inside')")
+    notebook = nbformat.v4.new_notebook(cells=[cell])
+    notebook.metadata["kernelspec"] = {"name": "python3", "display_name": "", "language": "python"}
+    nbformat.write(notebook, tmp_path / "failing.ipynb")
+    templates = Path(dashboards.__file__).parent / "template"
+    script = (
+        "from pathlib import Path\n"
+        "from analytics_core.serving.server import announce, serve\n"
+        f"serve(Path('failing.ipynb').absolute(), Path({str(templates)!r}), port=0, "
+        "on_ready=announce)\n"
+    )
+    log = tmp_path / "log"
+    with log.open("w") as errors:
+        process = subprocess.Popen(
+            [sys.executable, "-c", script],
+            cwd=tmp_path,
+            stdout=subprocess.PIPE,
+            stderr=errors,
+            text=True,
+        )
+    assert process.stdout is not None
+    failing = Server(process, process.stdout.readline().strip(), "", log)
+    status, body, _ = get(failing, f"/?token={failing.token}")
+    failing.stop()
+    assert status == 200
+    assert "usage.fail()" in body.partition("rendered_cells")[2]
+    assert "RuntimeError" not in body
+    assert "wrong inside" not in body
+    assert "what went wrong inside" in log.read_text()
+
+
+def _runs(process: int) -> bool:
+    try:
+        os.kill(process, 0)
+    except ProcessLookupError:
+        return False
+    return True
