@@ -61,6 +61,7 @@ class ApiCallRepository:
             self._write_tallies,
             scope,
             dates,
+            days=dates.days,
             first=dates.first,
             last=dates.last,
             touched_first=first,
@@ -71,8 +72,9 @@ class ApiCallRepository:
         return [ApiTally(*row) for row in answers]
 
     def _write_tallies(self, form: Form) -> Executable:
-        recorded = self._recorded(form)
-        recorded_days = self._recorded_days(form)
+        touched = self._recorded(form)
+        recorded_days = select(touched.c.user_id, touched.c.date).distinct().cte("recorded_days")
+        recorded = select(touched).where(touched.c.day.between(1, bindparam("days"))).subquery()
         stored = self._stored_days(form)
         plugin = self._plugin_renders(form)
 
@@ -100,14 +102,20 @@ class ApiCallRepository:
         )
 
     def _recorded(self, form: Form) -> CTE:
-        """The recorded calls of the range, counted by everything that is asked of them."""
+        """The recorded calls of all touched days, counted by everything that is asked of them."""
         a = self._catalog.api_calls.c
         calls = (
             select(
                 form.day_number(a.occurred_at).label("day"),
+                form.owner(a.user_id).label("user_id"),
+                utc_date(a.occurred_at, form.dialect).label("date"),
                 *(a.method, a.route, a.status_code, a.platform),
             )
-            .where(form.within(a.user_id), form.during(a.occurred_at))
+            .where(
+                form.within(a.user_id),
+                a.occurred_at >= bindparam("touched_start"),
+                a.occurred_at < bindparam("touched_until"),
+            )
             .subquery()
         )
         return (
@@ -122,19 +130,6 @@ class ApiCallRepository:
             select(literal("duration"), bucket.cast(String), func.count())
             .where(form.within(a.user_id), form.during(a.occurred_at))
             .group_by(bucket)
-        )
-
-    def _recorded_days(self, form: Form) -> CTE:
-        a = self._catalog.api_calls.c
-        return (
-            select(a.user_id, utc_date(a.occurred_at, form.dialect).label("date"))
-            .where(
-                form.within(a.user_id),
-                a.occurred_at >= bindparam("touched_start"),
-                a.occurred_at < bindparam("touched_until"),
-            )
-            .distinct()
-            .cte("recorded_days")
         )
 
     def _stored_days(self, form: Form) -> CTE:
@@ -156,7 +151,7 @@ class ApiCallRepository:
         renders = (
             select(
                 form.day_number(r.created_at).label("day"),
-                r.user_id,
+                form.owner(r.user_id).label("user_id"),
                 utc_date(r.created_at, form.dialect).label("date"),
                 r.source_platform.label("platform"),
             )

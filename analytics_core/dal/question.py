@@ -78,6 +78,10 @@ class Form:
             case Whose.EVERYONE:
                 return true()
 
+    def owner(self, owner: ColumnElement[str]) -> ColumnElement[str]:
+        """Whose a row is, to group by: one user's rows need not be compared to tell."""
+        return bindparam("user", type_=owner.type) if self.whose is Whose.ONE else owner
+
     def during(self, instant: ColumnElement[datetime]) -> ColumnElement[bool]:
         """The condition that an instant lies in the range."""
         return and_(instant >= bindparam("start"), instant < bindparam("end"))
