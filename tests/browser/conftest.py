@@ -1,4 +1,4 @@
-"""One database, one server and one browser for all browser tests."""
+"""One database and one server for all browser tests, and a browser for each file of them."""
 
 from __future__ import annotations
 
@@ -15,7 +15,8 @@ from tests.support.requirements import missing
 from tests.support.serving import Server, analytics, start
 
 
-@pytest.fixture(scope="session")
+# Playwright keeps an event loop running in the main thread, where other tests want their own.
+@pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
     """Debian's Chromium, without a word to anybody outside."""
     chromium = shutil.which("chromium")

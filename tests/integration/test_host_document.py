@@ -20,12 +20,14 @@ def reader_url(postgres_server: PostgresServer) -> Iterator[str]:
     [statements] = re.findall(r"```sql\n(CREATE ROLE.*?)```", page, re.DOTALL)
     url = postgres_server.create_database()
     create_host_tables(url)
+    # Roles belong to the server, which other tests use as well.
+    role = f"reader_of_{postgres_server.name_of(url)}"
     with connect(url) as owner:
-        owner.execute(statements.replace("product", postgres_server.name_of(url)))
-    yield url.replace("//postgres@", "//reader:secret@")
+        for ours, name in {"product": postgres_server.name_of(url), "reader": role}.items():
+            statements = re.sub(rf"\b{ours}\b", name, statements)
+        owner.execute(statements)
+    yield url.replace("//postgres@", f"//{role}:secret@")
     postgres_server.drop_database(url)
-    with connect(postgres_server.url("postgres")) as owner:
-        owner.execute("DROP ROLE reader")
 
 
 def test_the_documented_role_may_read_all_that_a_page_needs(reader_url: str) -> None:

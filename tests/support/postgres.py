@@ -27,6 +27,12 @@ class PostgresServer:
         self._run("CREATE DATABASE {} TEMPLATE {} STRATEGY = file_copy", name, template)
         return self.url(name)
 
+    def create_role(self, options: str = "LOGIN") -> str:
+        """The name of a new role. Roles belong to the server, so tests must not agree on a name."""
+        name = f"role_{next(self._numbers)}"
+        self._run(f"CREATE ROLE {{}} {options}", name)
+        return name
+
     def drop_database(self, url: str) -> None:
         """Remove a database, connections to it and all."""
         self._run("DROP DATABASE IF EXISTS {} WITH (FORCE)", self.name_of(url))

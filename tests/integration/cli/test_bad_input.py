@@ -215,10 +215,11 @@ def test_nobody_at_the_address_is_told_without_the_password() -> None:
 
 def test_a_wrong_password_is_told_without_repeating_it(postgres_server: PostgresServer) -> None:
     url = postgres_server.create_database()
+    role = postgres_server.create_role("LOGIN PASSWORD 'right'")
     access = postgres_server.sockets / "pg_hba.conf"
-    access.write_text(f"local all locked scram-sha-256\n{access.read_text()}")
-    execute(url, "CREATE ROLE locked LOGIN PASSWORD 'right'", "SELECT pg_reload_conf()")
-    plain = url.replace("postgres@", "locked:right@").replace("+psycopg", "")
+    access.write_text(f"local all {role} scram-sha-256\n{access.read_text()}")
+    execute(url, "SELECT pg_reload_conf()")
+    plain = url.replace("postgres@", f"{role}:right@").replace("+psycopg", "")
     # The server reads its files again in its own time.
     for _ in range(100):
         try:
@@ -226,7 +227,7 @@ def test_a_wrong_password_is_told_without_repeating_it(postgres_server: Postgres
         except psycopg.OperationalError:
             break
     for hush in (("--debug",), ()):
-        done = stats(*hush, database_url=url.replace("postgres@", "locked:hush-hush@"))
+        done = stats(*hush, database_url=url.replace("postgres@", f"{role}:hush-hush@"))
         assert "password authentication failed" in done.stderr
         assert "hush-hush" not in done.stderr
     assert "no tables" in refusal(stats(database_url=plain))

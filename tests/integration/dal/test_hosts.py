@@ -15,6 +15,7 @@ from analytics_core.dal.indexes import missing_indexes
 from analytics_core.dal.profile import read_profile
 from analytics_core.errors import DatabaseUnavailable, ProfileError
 from tests.support.host import create_host_tables
+from tests.support.postgres import PostgresServer
 from tests.support.rows import execute, table_names
 
 MARA = "11111111-1111-4111-8111-111111111111"
@@ -172,23 +173,22 @@ def test_nothing_is_created_and_no_sequence_moved(host: str, attach: Attach) -> 
     assert (set(workspace.database.rows(objects)), table_names(host)) == before
 
 
-def test_a_role_that_may_only_read_is_enough(host: str, attach: Attach) -> None:
-    execute(
-        host,
-        "DO $$ BEGIN CREATE ROLE visitor LOGIN; EXCEPTION WHEN duplicate_object THEN END $$",
-        "GRANT SELECT ON ALL TABLES IN SCHEMA public TO visitor",
-    )
-    reader = attach(host.replace("postgres@", "visitor@"))
+def test_a_role_that_may_only_read_is_enough(
+    postgres_server: PostgresServer, host: str, attach: Attach
+) -> None:
+    role = postgres_server.create_role()
+    execute(host, f"GRANT SELECT ON ALL TABLES IN SCHEMA public TO {role}")
+    reader = attach(host.replace("postgres@", f"{role}@"))
     assert october(reader, MARA)["renders"]["total"] == 1
     assert not reader.database.may_write()
 
 
-def test_a_role_that_may_not_read_is_told_so(host: str, attach: Attach) -> None:
-    execute(
-        host, "DO $$ BEGIN CREATE ROLE stranger LOGIN; EXCEPTION WHEN duplicate_object THEN END $$"
-    )
+def test_a_role_that_may_not_read_is_told_so(
+    postgres_server: PostgresServer, host: str, attach: Attach
+) -> None:
+    role = postgres_server.create_role()
     with pytest.raises(DatabaseUnavailable, match="permission denied"):
-        october(attach(host.replace("postgres@", "stranger@")))
+        october(attach(host.replace("postgres@", f"{role}@")))
 
 
 # --- other products ---

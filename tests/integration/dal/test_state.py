@@ -53,25 +53,19 @@ def test_a_host_reached_at_another_address_is_the_same(
 def test_a_host_looked_at_by_another_role_is_the_same(
     postgres_server: PostgresServer, hosts: list[Database]
 ) -> None:
-    execute(
-        hosts[0].label,
-        "DO $$ BEGIN CREATE ROLE reader LOGIN; EXCEPTION WHEN duplicate_object THEN END $$",
-    )
-    reader = Database(hosts[0].label.replace("postgres@", "reader@"), read_only=True)
+    role = postgres_server.create_role()
+    reader = Database(hosts[0].label.replace("postgres@", f"{role}@"), read_only=True)
     assert identity_of(reader) == identity_of(hosts[0])
 
 
 def test_a_role_that_may_not_ask_for_the_cluster_still_tells_hosts_apart(
-    hosts: list[Database],
+    postgres_server: PostgresServer, hosts: list[Database]
 ) -> None:
+    role = postgres_server.create_role()
     for host in hosts:
-        execute(
-            host.label,
-            "DO $$ BEGIN CREATE ROLE shy LOGIN; EXCEPTION WHEN duplicate_object THEN END $$",
-            "REVOKE EXECUTE ON FUNCTION pg_control_system() FROM PUBLIC",
-        )
+        execute(host.label, "REVOKE EXECUTE ON FUNCTION pg_control_system() FROM PUBLIC")
     one, other = (
-        Database(host.label.replace("postgres@", "shy@"), read_only=True) for host in hosts
+        Database(host.label.replace("postgres@", f"{role}@"), read_only=True) for host in hosts
     )
     assert identity_of(one) == identity_of(one)
     assert identity_of(one) != identity_of(other)

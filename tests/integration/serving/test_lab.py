@@ -18,9 +18,9 @@ from urllib.request import Request, urlopen
 import pytest
 from jupyter_client.blocking.client import BlockingKernelClient
 
-from analytics_core.cli import run
 from tests.integration.conftest import MakeDatabase
 from tests.support import rows
+from tests.support.command import analytics, refusal
 
 
 @pytest.fixture(scope="module")
@@ -115,22 +115,15 @@ def test_notebooks_see_everyone_through_this_interpreter(link: str) -> None:
     assert "".join(printed).split() == ["True", "1", sys.executable]
 
 
-def test_a_taken_port_is_refused_in_one_line(
-    make_database: MakeDatabase,
-    monkeypatch: pytest.MonkeyPatch,
-    capfd: pytest.CaptureFixture[str],
-) -> None:
-    monkeypatch.setenv("ANALYTICS_DATABASE_URL", make_database("sqlite"))
+def test_a_taken_port_is_refused_in_one_line(make_database: MakeDatabase) -> None:
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
         taken.listen()
         port = str(taken.getsockname()[1])
-        assert run(["lab", "--no-browser", "--port", port]) == 2
-    assert port in capfd.readouterr().err
+        database_url = make_database("sqlite")
+        done = analytics("lab", "--no-browser", "--port", port, database_url=database_url)
+    assert port in refusal(done)
 
 
-def test_a_database_that_is_not_there_is_refused_in_one_line(
-    capfd: pytest.CaptureFixture[str],
-) -> None:
-    assert run(["lab", "--no-browser"]) == 2
-    assert len(capfd.readouterr().err.splitlines()) == 1
+def test_a_database_that_is_not_there_is_refused_in_one_line() -> None:
+    refusal(analytics("lab", "--no-browser"))
