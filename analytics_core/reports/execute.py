@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any
+from typing import IO, Any
 
 import nbformat
 import papermill
@@ -42,7 +42,10 @@ def execute(
     """
     # papermill writes as it goes, and takes braces in a path for fields to fill in: it works on a
     # copy in a folder of its own.
-    with TemporaryDirectory(prefix="report-") as folder:
+    with (
+        TemporaryDirectory(prefix="report-") as folder,
+        Path(folder, "kernel.log").open("w+", encoding="utf-8", errors="replace") as log,
+    ):
         source, target = Path(folder, "template.ipynb"), Path(folder, "executed.ipynb")
         source.write_bytes(to_bytes(template.notebook))
         # Not as an argument to what follows, which inspects a template's parameters in its own way
@@ -63,6 +66,7 @@ def execute(
                 language="python",
                 progress_bar=False,
                 environment=environment,
+                log=log,
                 start_timeout=_START_TIMEOUT,
                 execution_timeout=timeout,
             )
@@ -76,7 +80,7 @@ def execute(
                 template.path.name,
                 cell + 1,
                 template.heading_above(cell),
-                _told(error, timeout),
+                _told(error, timeout, log),
                 kept,
             ) from error
         return _read(target, template)
@@ -101,11 +105,13 @@ def _failed_cell(notebook: Any) -> int:
     return max(started, default=0)
 
 
-def _told(error: Exception, timeout: int) -> str:
+def _told(error: Exception, timeout: int, log: IO[str]) -> str:
     if isinstance(error, PapermillExecutionError):
         return f"{error.ename}: {error.evalue}" if error.evalue else str(error.ename)
     if isinstance(error, CellTimeoutError):
         return f"no answer within {timeout} seconds"
     if isinstance(error, DeadKernelError):
         return "the death of its kernel"
-    return f"a kernel that did not start: {error}"
+    log.seek(0)
+    last_words = [line.strip() for line in log if line.strip()][-1:]
+    return ": ".join(["a kernel that did not start", str(error), *last_words])

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from typing import Any
+from typing import IO, Any
 
 import zmq
 from jupyter_client.kernelspec import KernelSpecManager
@@ -37,6 +37,8 @@ class OwnInterpreter(AsyncKernelManager):
 class GrantedEngine(Engine):  # type: ignore[misc]
     """papermill's engine, but the kernel alone gets the environment that the launcher gives it.
 
+    What the kernel's process says for itself goes to `log`, not among the words of the command.
+
     Neither `os.environ` nor the working directory of this process changes, so that reports of
     several users can run in its threads at once.
     """
@@ -48,6 +50,7 @@ class GrantedEngine(Engine):  # type: ignore[misc]
         kernel_name: str,
         *,
         environment: Mapping[str, str],
+        log: IO[str],
         start_timeout: int,
         execution_timeout: int,
         **_: Any,
@@ -59,7 +62,7 @@ class GrantedEngine(Engine):  # type: ignore[misc]
             startup_timeout=start_timeout,
             timeout=execution_timeout,
         )
-        client.execute(env={**os.environ, **environment})
+        client.execute(env={**os.environ, **environment}, stderr=log)
 
 
 papermill_engines.register(ENGINE, GrantedEngine)

@@ -124,10 +124,17 @@ def test_a_kernel_that_dies_is_a_failed_cell() -> None:
 def test_a_kernel_that_does_not_start_is_a_failed_report(tmp_path: Path) -> None:
     broken = tmp_path / "broken"
     broken.mkdir()
-    (broken / "ipykernel_launcher.py").write_text("raise SystemExit(1)")
-    with pytest.raises(ReportFailed, match="failed with a kernel that did not start"):
+    (broken / "ipykernel_launcher.py").write_text("raise SystemExit('no room for a kernel')")
+    with pytest.raises(ReportFailed, match="kernel that did not start: .*no room for a kernel"):
         run("1", environment={"PYTHONPATH": str(broken)})
     assert Path("failed.ipynb").exists()
+
+
+def test_what_a_kernels_process_says_is_not_said_by_the_command(
+    capfd: pytest.CaptureFixture[str],
+) -> None:
+    run("import os; os.write(2, b'loud')")
+    assert "loud" not in capfd.readouterr().err
 
 
 def test_a_kernel_that_does_not_answer_is_a_failed_report(
