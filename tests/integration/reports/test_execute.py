@@ -125,7 +125,7 @@ def test_a_kernel_that_does_not_start_is_a_failed_report(tmp_path: Path) -> None
     broken = tmp_path / "broken"
     broken.mkdir()
     (broken / "ipykernel_launcher.py").write_text("raise SystemExit('no room for a kernel')")
-    with pytest.raises(ReportFailed, match="kernel that did not start: .*no room for a kernel"):
+    with pytest.raises(ReportFailed, match=r"kernel that did not start: .*no room for a kernel"):
         run("1", environment={"PYTHONPATH": str(broken)})
     assert Path("failed.ipynb").exists()
 
