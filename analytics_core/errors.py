@@ -89,6 +89,22 @@ class ReadOnlyDatabase(AnalyticsError):
     """Something would have to be written to a product's own database, which is only ever read."""
 
 
+class SpoolFull(AnalyticsError):
+    """The spool has no room for another event, by its limit or the disk's."""
+
+    def __init__(self, folder: Path, problem: str) -> None:
+        self.folder, self.problem = folder, problem
+        super().__init__(f"the spool {folder} is full: {problem}")
+
+
+class SpoolUnavailable(AnalyticsError):
+    """The spool's folder or files cannot be written or read."""
+
+    def __init__(self, folder: Path, problem: str) -> None:
+        self.folder, self.problem = folder, problem
+        super().__init__(f"the spool {folder} cannot be used: {problem}")
+
+
 class OutputError(AnalyticsError):
     """A file that was asked for cannot be written, or is there already."""
 

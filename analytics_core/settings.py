@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import os
 import re
 from pathlib import Path
 from typing import Any
@@ -43,6 +45,16 @@ class Settings(BaseSettings):
         default=None,
         description="The scope this process was granted by what launched it (Scope.to_text).",
     )
+    spool: Path | None = Field(
+        default=None,
+        description="The folder where recorded events wait for the database; unset, beside an"
+        " SQLite file, else in the user's state folder.",
+    )
+    spool_limit: int = Field(
+        default=2**30,
+        gt=0,
+        description="How many bytes may wait there; beyond them recording refuses.",
+    )
     notebooks: Path | None = Field(
         default=None, description="Where templates and guides are, if not beside the package."
     )
@@ -61,6 +73,25 @@ class Settings(BaseSettings):
         if profile and ("/" in profile or profile.endswith(".toml")):
             return str(Path(profile).absolute())
         return profile
+
+    @field_validator("spool")
+    @classmethod
+    def _absolute_folder(cls, spool: Path | None) -> Path | None:
+        return spool and spool.absolute()
+
+    @property
+    def spool_folder(self) -> Path:
+        """Where recorded events wait: one folder for each database, unless a setting says so."""
+        if self.spool is not None:
+            return self.spool
+        url = self.database_url.get_secret_value()
+        if found := re.fullmatch(r"sqlite(?:\+\w+)?:///([^?]+)(?:\?.*)?", url):
+            return Path(f"{found[1]}.spool")
+        # A password that changes leads to the same folder.
+        address = re.sub(r"(//[^:/@]*):[^@]*@", r"\1@", url)
+        name = hashlib.blake2b(address.encode(), digest_size=8).hexdigest()
+        state = Path(os.environ.get("XDG_STATE_HOME") or Path.home() / ".local" / "state")
+        return state / "usage-analytics-workspace" / "spool" / name
 
     def to_environment(self) -> dict[str, str]:
         """These settings as environment variables, for a process that is launched with them."""

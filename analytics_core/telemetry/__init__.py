@@ -5,6 +5,7 @@ as everything else (ANALYTICS_DATABASE_URL). A product that keeps several databa
 closes them itself, makes a `UsageRecorder` for each.
 """
 
+from analytics_core.telemetry.recorder import Recorder
 from analytics_core.telemetry.recording import UsageRecorder, record_render_creation
 
-__all__ = ["UsageRecorder", "record_render_creation"]
+__all__ = ["Recorder", "UsageRecorder", "record_render_creation"]

@@ -1,0 +1,357 @@
+"""What a product calls while things happen: each call puts one event into the spool and returns."""
+
+from __future__ import annotations
+
+import atexit
+import logging
+import os
+import time
+import weakref
+from collections import Counter
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any, Literal, TypeAlias
+
+from analytics_core.errors import AnalyticsError, ReadOnlyDatabase, SpoolFull, SpoolUnavailable
+from analytics_core.model import event as events
+from analytics_core.model.event import Event, from_json, id_for, to_json
+from analytics_core.settings import Settings
+from analytics_core.telemetry.spool import Spool
+
+_log = logging.getLogger(__name__)
+
+# Ids are remembered as long as this, so that older events could be counted twice.
+REMEMBERED = timedelta(days=35)
+# A product's clock may be a little ahead of ours.
+AHEAD = timedelta(days=1)
+AT_EXIT_SECONDS = 5.0
+_LOOK_SECONDS = 0.01
+_COMPLAIN_SECONDS = 10.0
+
+Writer: TypeAlias = Literal["process", "thread"] | None
+
+
+class Recorder:
+    """Records what users do; safe to share between threads, and across a fork.
+
+    Each method returns at once, never raises and never waits for the database. True means
+    acknowledged: the event is in the spool's file and outlives this process. False means refused:
+    the reason is counted in `refused` and told in the log. Without `occurred_at` it is now.
+
+    An event has an id, by which it counts once however often it is told. Where the thing it is
+    about has an id, the event's is made from that, and a retry needs the same `occurred_at`: the
+    same id with other content is refused by the writer and reported. Else give `event_id` where a
+    call may be repeated.
+
+    `writer` says who brings events into the database: a process of its own, of which there is one
+    for a spool whatever the number of recorders; a thread of this process; or None, somebody
+    else's. Raises `ReadOnlyDatabase` where the settings name a product's own database.
+    """
+
+    def __init__(
+        self,
+        settings: Settings,
+        *,
+        writer: Writer = "process",
+        clock: Callable[[], datetime] = lambda: datetime.now(UTC),
+    ) -> None:
+        if settings.profile is not None:
+            raise ReadOnlyDatabase(
+                "ANALYTICS_PROFILE names a product's own database, where nothing is recorded:"
+                " unset it, with ANALYTICS_DATABASE_URL at the workspace's own"
+            )
+        self.settings, self._clock = settings, clock
+        self.spool = Spool(settings.spool_folder, settings.spool_limit)
+        self.refused: Counter[str] = Counter()
+        self._complained = 0.0
+        self._closed = False
+        _recorders.add(self)
+
+    @classmethod
+    def open(cls, settings: Settings | None = None, *, writer: Writer = "process") -> Recorder:
+        """A recorder for these settings, or those of the environment."""
+        return cls(settings or Settings.read(), writer=writer)
+
+    @property
+    def folder(self) -> Path:
+        return self.spool.folder
+
+    def render_created(
+        self,
+        user_id: str,
+        *,
+        render_id: str,
+        type: str,
+        status: str = "pending",
+        quality: str | None = None,
+        platform: str = "web",
+        source_platform: str | None = None,
+        plugin_version: str | None = None,
+        project_id: str | None = None,
+        credits_cost: int = 0,
+        processing_time: float | None = None,
+        occurred_at: datetime | None = None,
+        event_id: str | None = None,
+    ) -> bool:
+        """A render was asked for; `processing_time` in seconds where it is done already."""
+        return self._record(
+            events.RenderCreated,
+            event_id,
+            ("render_created", render_id),
+            occurred_at,
+            {
+                "user_id": user_id,
+                "render_id": render_id,
+                "type": type,
+                "status": status,
+                "quality": quality,
+                "platform": platform,
+                "source_platform": source_platform,
+                "plugin_version": plugin_version,
+                "project_id": project_id,
+                "credits_cost": credits_cost,
+                "processing_time": processing_time,
+            },
+        )
+
+    def render_finished(
+        self,
+        user_id: str,
+        *,
+        render_id: str,
+        status: str,
+        processing_time: float | None = None,
+        occurred_at: datetime | None = None,
+        event_id: str | None = None,
+    ) -> bool:
+        """A render came to its end, `completed` or `failed`, after so many seconds."""
+        return self._record(
+            events.RenderFinished,
+            event_id,
+            ("render_finished", render_id),
+            occurred_at,
+            {
+                "user_id": user_id,
+                "render_id": render_id,
+                "status": status,
+                "processing_time": processing_time,
+            },
+        )
+
+    def api_call(
+        self,
+        user_id: str | None,
+        *,
+        method: str,
+        route: str,
+        status_code: int,
+        duration: float,
+        platform: str | None = None,
+        plugin_version: str | None = None,
+        key_hash: str | None = None,
+        occurred_at: datetime | None = None,
+        event_id: str | None = None,
+    ) -> bool:
+        """A call was answered; `route` is the template, `duration` in seconds.
+
+        Without `user_id` the writer finds the user of the key that `key_hash` is the hash of.
+        """
+        return self._record(
+            events.ApiCall,
+            event_id,
+            None,
+            occurred_at,
+            {
+                "user_id": user_id,
+                "method": method,
+                "route": route,
+                "status_code": status_code,
+                "duration": duration,
+                "platform": platform,
+                "plugin_version": plugin_version,
+                "key_hash": key_hash,
+            },
+        )
+
+    def file_stored(
+        self,
+        user_id: str,
+        *,
+        file_id: str,
+        name: str,
+        media_type: str,
+        size: int,
+        occurred_at: datetime | None = None,
+        event_id: str | None = None,
+    ) -> bool:
+        """A file of so many bytes was stored."""
+        return self._record(
+            events.FileStored,
+            event_id,
+            ("file_stored", file_id),
+            occurred_at,
+            {
+                "user_id": user_id,
+                "file_id": file_id,
+                "name": name,
+                "media_type": media_type,
+                "size": size,
+            },
+        )
+
+    def file_deleted(
+        self,
+        user_id: str,
+        *,
+        file_id: str,
+        occurred_at: datetime | None = None,
+        event_id: str | None = None,
+    ) -> bool:
+        """A stored file is gone."""
+        return self._record(
+            events.FileDeleted,
+            event_id,
+            ("file_deleted", file_id),
+            occurred_at,
+            {"user_id": user_id, "file_id": file_id},
+        )
+
+    def credits(
+        self,
+        user_id: str,
+        *,
+        transaction_id: str,
+        direction: str,
+        amount: int,
+        category: str,
+        reference_id: str | None = None,
+        occurred_at: datetime | None = None,
+        event_id: str | None = None,
+    ) -> bool:
+        """The ledger got an entry: a `debit` or a `credit` of a positive amount."""
+        return self._record(
+            events.Credits,
+            event_id,
+            ("credits", transaction_id),
+            occurred_at,
+            {
+                "user_id": user_id,
+                "transaction_id": transaction_id,
+                "direction": direction,
+                "amount": amount,
+                "category": category,
+                "reference_id": reference_id,
+            },
+        )
+
+    def activity(
+        self,
+        user_id: str,
+        *,
+        event: str,
+        occurred_at: datetime | None = None,
+        event_id: str | None = None,
+    ) -> bool:
+        """The account did something: `signup`, `login`, `logout`, …"""
+        return self._record(
+            events.Activity, event_id, None, occurred_at, {"user_id": user_id, "event": event}
+        )
+
+    def flush(self, timeout: float = 30.0) -> bool:
+        """Wait until the database has all that this process recorded before, or `timeout` seconds.
+
+        Returns whether it has. Where it has not, the events are on the disk of this machine, unless
+        the log says that they could not be brought there.
+        """
+        until = time.monotonic() + timeout
+        position = self.spool.position()
+        while not self.spool.is_drained(position):
+            if time.monotonic() >= until:
+                self._sync()
+                return False
+            time.sleep(_LOOK_SECONDS)
+        return True
+
+    def close(self, timeout: float = AT_EXIT_SECONDS) -> bool:
+        """Flush, and leave what is left to the next process; returns what `flush` does."""
+        if self._closed:
+            return True
+        self._closed = True
+        done = self.flush(timeout)
+        self.spool.close()
+        return done
+
+    def __enter__(self) -> Recorder:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def _record(
+        self,
+        kind: Callable[..., Event],
+        event_id: str | None,
+        noun: tuple[str, str] | None,
+        occurred_at: datetime | None,
+        fields: dict[str, Any],
+    ) -> bool:
+        try:
+            now = self._clock()
+            at = now if occurred_at is None else occurred_at
+            if event_id is None:
+                # A random id is 128 bits, as those of UUIDs but without their cost.
+                event_id = os.urandom(16).hex() if noun is None else id_for(*noun)
+            # Reading back is the check: what is written can be read by every writer.
+            line = to_json(kind(id=event_id, occurred_at=at, **fields))
+            from_json(line)
+            if not now - REMEMBERED < at < now + AHEAD:
+                old = at < now
+                raise _Refused("too old" if old else "in the future", f"occurred_at is {at}")
+            if b"\\u0000" in line:
+                raise _Refused("invalid", "a text holds a NUL character")
+            self.spool.append(line)
+        except Exception as problem:
+            # Recording is never a reason for a product to fail, whatever the reason is.
+            self._refuse(problem)
+            return False
+        return True
+
+    def _refuse(self, problem: Exception) -> None:
+        match problem:
+            case _Refused():
+                reason = problem.reason
+            case SpoolFull():
+                reason = "spool full"
+            case SpoolUnavailable():
+                reason = "spool unavailable"
+            case _:
+                reason = "invalid"
+        self.refused[reason] += 1
+        # A product that does it wrong does so often: the log must not become the next problem.
+        now = time.monotonic()
+        if now - self._complained >= _COMPLAIN_SECONDS or not self._complained:
+            self._complained = now
+            line = " ".join(str(problem).split()) or type(problem).__name__
+            _log.error("an event was refused: %s", line)
+
+    def _sync(self) -> None:
+        try:
+            self.spool.sync()
+        except AnalyticsError as problem:
+            _log.error("%s", problem)
+
+
+class _Refused(Exception):
+    def __init__(self, reason: str, problem: str) -> None:
+        self.reason = reason
+        super().__init__(problem)
+
+
+_recorders: weakref.WeakSet[Recorder] = weakref.WeakSet()
+
+
+@atexit.register
+def _close_all() -> None:
+    for recorder in list(_recorders):
+        recorder.close()
