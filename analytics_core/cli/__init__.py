@@ -14,7 +14,18 @@ from typing import Annotated
 
 import typer
 
-from analytics_core.cli import dashboard, demo_data, doctor, export, init, lab, report, stats
+from analytics_core.cli import (
+    backfill,
+    dashboard,
+    demo_data,
+    doctor,
+    export,
+    init,
+    lab,
+    report,
+    spool,
+    stats,
+)
 from analytics_core.errors import AnalyticsError
 
 OK, FAILED, REFUSED, INTERRUPTED = 0, 1, 2, 130
@@ -35,6 +46,8 @@ app.command("report")(report.report)
 app.command("dashboard")(dashboard.dashboard)
 app.command("lab")(lab.lab)
 app.command("doctor")(doctor.doctor)
+app.command("backfill")(backfill.backfill)
+app.add_typer(spool.app, name="spool")
 
 
 @app.callback(invoke_without_command=True)

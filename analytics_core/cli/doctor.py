@@ -43,7 +43,7 @@ def doctor(
 def _findings(settings: Settings, verify: bool) -> Iterator[Finding]:
     from analytics_core.errors import AnalyticsError
 
-    for check in (_looked_at, _state, *([_daily_aggregates] if verify else [])):
+    for check in (_looked_at, _state, _recorded, *([_daily_aggregates] if verify else [])):
         try:
             yield from check(settings)
         except AnalyticsError as problem:
@@ -89,6 +89,21 @@ def _state(settings: Settings) -> Iterator[Finding]:
         yield Mark.WELL, f"{state.label} keeps what the workspace keeps"
     finally:
         state.close()
+
+
+def _recorded(settings: Settings) -> Iterator[Finding]:
+    """Events on their way into the database, where anything was ever recorded."""
+    from analytics_core.dal.database import Database
+    from analytics_core.telemetry.health import findings
+
+    if settings.profile is not None or not settings.spool_folder.exists():
+        return
+    database = Database(settings.database_url.get_secret_value())
+    try:
+        for is_well, line in findings(settings.spool_folder, database):
+            yield Mark.WELL if is_well else Mark.ADVICE, line
+    finally:
+        database.close()
 
 
 def _daily_aggregates(settings: Settings) -> Iterator[Finding]:

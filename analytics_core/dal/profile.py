@@ -18,7 +18,10 @@ from analytics_core.errors import ProfileError
 
 _SHIPPED = Path(__file__).parent / "profiles"
 # What the workspace itself keeps has no counterpart in a product.
-NOUNS = tuple(name for name in Base.metadata.tables if name != "recorded_renders")
+NOUNS = (
+    *("users", "projects", "renders", "credit_transactions", "account_activity"),
+    *("plugin_api_keys", "files", "api_calls", "usage_tracking"),
+)
 # A host hashes and shows its keys its own way, and no statistic asks for that.
 _NEVER_NEEDED = frozenset({"plugin_api_keys.key_hash", "plugin_api_keys.prefix"})
 

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime
 
 from sqlalchemy import exc as sql_errors
-from sqlalchemy import text
+from sqlalchemy import text, update
 from sqlalchemy.dialects import postgresql, sqlite
 
 from analytics_core.dal.catalog import own_catalog
@@ -33,8 +34,15 @@ class RecordedRenderRepository:
         insert = postgresql.insert if on_postgresql else sqlite.insert
         remember = (
             insert(RecordedRenderRow)
-            .values(render_id=render_id, occurred_at=occurred_at)
+            .values(render_id=render_id, occurred_at=occurred_at, amounts_told=1)
             .on_conflict_do_nothing(index_elements=["render_id"])
+            .returning(RecordedRenderRow.render_id)
+        )
+        # An event told of the render before, which says nothing of credits and API calls.
+        tell_amounts = (
+            update(RecordedRenderRow)
+            .where(RecordedRenderRow.render_id == render_id, RecordedRenderRow.amounts_told == 0)
+            .values(amounts_told=1)
             .returning(RecordedRenderRow.render_id)
         )
         with self._database.write() as transaction:
@@ -43,6 +51,8 @@ class RecordedRenderRepository:
                 transaction.execute(text(f"SET LOCAL lock_timeout = '{PATIENCE_SECONDS}s'"))
             # A writer of the same render that is not done is waited for: it may still roll back.
             is_new = transaction.execute(remember).first() is not None
+            if not is_new and transaction.execute(tell_amounts).first() is not None:
+                is_new, amounts = True, replace(amounts, renders_created=0)
             if is_new:
                 day = occurred_at.astimezone(UTC).date()
                 try:

@@ -325,6 +325,47 @@ class RecordedRenderRow(Base):
 
     render_id: Mapped[str] = mapped_column(String(64), primary_key=True)
     occurred_at: Mapped[datetime]
+    # 0 where an event told of the render and `record_render_creation`, which knows its credits and
+    # its API call, did not.
+    amounts_told: Mapped[int] = mapped_column(Integer, default=1, server_default="1")
+
+
+class RecordedEventRow(Base):
+    """An event that was counted; an empty digest where its noun was told under another id."""
+
+    __tablename__ = "recorded_events"
+    __table_args__ = (Index("ix_recorded_events_occurred_at", "occurred_at"),)
+
+    id: Mapped[str] = mapped_column(String(64), primary_key=True)
+    digest: Mapped[str] = mapped_column(String(32))
+    occurred_at: Mapped[datetime]
+
+
+class EndingRow(Base):
+    """The last that was told of a render's or file's end, also where its beginning is not yet."""
+
+    __tablename__ = "endings"
+    __table_args__ = (Index("ix_endings_occurred_at", "occurred_at"),)
+
+    noun: Mapped[str] = mapped_column(String(8), primary_key=True)
+    noun_id: Mapped[str] = mapped_column(String(64), primary_key=True)
+    user_id: Mapped[str] = mapped_column(String(64), primary_key=True)
+    event_id: Mapped[str] = mapped_column(String(64))
+    status: Mapped[str | None] = mapped_column(String(32))
+    processing_time: Mapped[float | None]
+    occurred_at: Mapped[datetime]
+
+
+class SetAsideEventRow(Base):
+    """An event that was acknowledged and cannot be counted, as JSON, with the reason."""
+
+    __tablename__ = "set_aside_events"
+
+    digest: Mapped[str] = mapped_column(String(32), primary_key=True)
+    user_id: Mapped[str | None] = mapped_column(String(64))
+    reason: Mapped[str]
+    event: Mapped[str] = mapped_column(sql.Text)
+    set_aside_at: Mapped[datetime]
 
 
 class StateBase(DeclarativeBase):

@@ -7,7 +7,7 @@ pass; lengths are those of the tables' columns. `kind` says which of them an obj
 from __future__ import annotations
 
 import hashlib
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Annotated, ClassVar, TypeAlias
 
 from msgspec import Meta, Struct, json
@@ -23,6 +23,8 @@ from analytics_core.model.vocabulary import (
 )
 
 MAX_ID = 64
+# So long an event's id is known: older events could be counted twice.
+REMEMBERED = timedelta(days=35)
 Id: TypeAlias = Annotated[str, Meta(min_length=1, max_length=MAX_ID)]
 Text64: TypeAlias = Annotated[str, Meta(max_length=64)]
 Text128: TypeAlias = Annotated[str, Meta(min_length=1, max_length=128)]

@@ -5,6 +5,8 @@ from __future__ import annotations
 import atexit
 import logging
 import os
+import subprocess
+import threading
 import time
 import weakref
 from collections import Counter
@@ -15,21 +17,21 @@ from typing import Any, Literal, TypeAlias
 
 from analytics_core.errors import AnalyticsError, ReadOnlyDatabase, SpoolFull, SpoolUnavailable
 from analytics_core.model import event as events
-from analytics_core.model.event import Event, from_json, id_for, to_json
+from analytics_core.model.event import REMEMBERED, Event, from_json, id_for, to_json
 from analytics_core.settings import Settings
-from analytics_core.telemetry.spool import Spool
+from analytics_core.telemetry.spool import Spool, has_drain
+from analytics_core.telemetry.writer import Writer, start_writer
 
 _log = logging.getLogger(__name__)
 
-# Ids are remembered as long as this, so that older events could be counted twice.
-REMEMBERED = timedelta(days=35)
 # A product's clock may be a little ahead of ours.
 AHEAD = timedelta(days=1)
 AT_EXIT_SECONDS = 5.0
 _LOOK_SECONDS = 0.01
 _COMPLAIN_SECONDS = 10.0
+_KEEPER_SECONDS, _KEEPER_REST_SECONDS = 0.2, 5.0
 
-Writer: TypeAlias = Literal["process", "thread"] | None
+WriterKind: TypeAlias = Literal["process", "thread"] | None
 
 
 class Recorder:
@@ -53,7 +55,7 @@ class Recorder:
         self,
         settings: Settings,
         *,
-        writer: Writer = "process",
+        writer: WriterKind = "process",
         clock: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
         if settings.profile is not None:
@@ -66,10 +68,11 @@ class Recorder:
         self.refused: Counter[str] = Counter()
         self._complained = 0.0
         self._closed = False
+        self._keeper = _Keeper(settings, self.spool, writer)
         _recorders.add(self)
 
     @classmethod
-    def open(cls, settings: Settings | None = None, *, writer: Writer = "process") -> Recorder:
+    def open(cls, settings: Settings | None = None, *, writer: WriterKind = "process") -> Recorder:
         """A recorder for these settings, or those of the environment."""
         return cls(settings or Settings.read(), writer=writer)
 
@@ -267,6 +270,7 @@ class Recorder:
         until = time.monotonic() + timeout
         position = self.spool.position()
         while not self.spool.is_drained(position):
+            self._keeper.look_after(now=True)
             if time.monotonic() >= until:
                 self._sync()
                 return False
@@ -279,6 +283,7 @@ class Recorder:
             return True
         self._closed = True
         done = self.flush(timeout)
+        self._keeper.stop()
         self.spool.close()
         return done
 
@@ -311,6 +316,7 @@ class Recorder:
             if b"\\u0000" in line:
                 raise _Refused("invalid", "a text holds a NUL character")
             self.spool.append(line)
+            self._keeper.look_after()
         except Exception as problem:
             # Recording is never a reason for a product to fail, whatever the reason is.
             self._refuse(problem)
@@ -340,6 +346,56 @@ class Recorder:
             self.spool.sync()
         except AnalyticsError as problem:
             _log.error("%s", problem)
+
+
+class _Keeper:
+    """A thread that sees to it that somebody writes; started by the first event of a process."""
+
+    def __init__(self, settings: Settings, spool: Spool, writer: WriterKind) -> None:
+        self._settings, self._spool, self._kind = settings, spool, writer
+        self._pid = 0
+        self._wake, self._stopped = threading.Event(), threading.Event()
+        self._writer: Writer | None = None
+
+    def look_after(self, *, now: bool = False) -> None:
+        if self._kind is not None and self._pid != os.getpid():
+            self._start()
+        if now:
+            self._wake.set()
+
+    def _start(self) -> None:
+        if self._stopped.is_set():
+            return
+        # A forked child has the parent's flags and none of its threads.
+        self._pid = os.getpid()
+        self._wake, self._stopped = threading.Event(), threading.Event()
+        self._writer = None
+        threading.Thread(target=self._keep, name="analytics-recorder", daemon=True).start()
+
+    def _keep(self) -> None:
+        process: subprocess.Popen[bytes] | None = None
+        while not self._stopped.is_set():
+            try:
+                if not self._spool.is_drained(self._spool.position()):
+                    if self._kind == "thread":
+                        self._writer = self._writer or Writer.open(self._settings)
+                        self._writer.drain()
+                    elif not has_drain(self._spool.folder) and (
+                        process is None or process.poll() is not None
+                    ):
+                        process = start_writer(self._settings)
+            except Exception as problem:
+                _log.error("nobody brings events into the database: %s", problem)
+                self._stopped.wait(_KEEPER_REST_SECONDS)
+            self._wake.wait(_KEEPER_SECONDS)
+            self._wake.clear()
+        if process is not None:
+            process.poll()
+
+    def stop(self) -> None:
+        self._stopped.set()
+        if self._writer is not None:
+            self._writer.close()
 
 
 class _Refused(Exception):

@@ -55,7 +55,9 @@ def others(postgres_server: PostgresServer, url: str, what: str = "count(*)") ->
 
 def test_what_is_not_committed_is_rolled_back(database: Database) -> None:
     with database.write() as connection:
-        connection.execute(text("INSERT INTO recorded_renders VALUES ('r', '2026-01-01')"))
+        connection.execute(
+            text("INSERT INTO recorded_renders (render_id, occurred_at) VALUES ('r', '2026-01-01')")
+        )
     assert database.rows(text("SELECT count(*) FROM recorded_renders")) == [(0,)]
 
 
@@ -70,7 +72,9 @@ def test_nothing_is_written_while_reading(postgres: Database) -> None:
 def test_what_is_written_while_reading_a_file_is_gone_afterwards(make_database) -> None:
     database = Database(make_database("sqlite"))
     with database.read() as connection:
-        connection.execute(text("INSERT INTO recorded_renders VALUES ('r', 1)"))
+        connection.execute(
+            text("INSERT INTO recorded_renders (render_id, occurred_at) VALUES ('r', 1)")
+        )
     assert database.rows(text("SELECT count(*) FROM recorded_renders")) == [(0,)]
     database.close()
 
@@ -307,7 +311,9 @@ def test_a_writer_waits_for_another(make_database) -> None:
 
     def write_slowly() -> None:
         with slow.write() as connection:
-            connection.execute(text("INSERT INTO recorded_renders VALUES ('slow', 1)"))
+            connection.execute(
+                text("INSERT INTO recorded_renders (render_id, occurred_at) VALUES ('slow', 1)")
+            )
             begun.set()
             time.sleep(0.3)
             connection.commit()
@@ -318,7 +324,8 @@ def test_a_writer_waits_for_another(make_database) -> None:
         begun.wait()
         with quick.write() as connection:
             connection.execute(
-                text("INSERT INTO recorded_renders VALUES ('quick', :at)"), {"at": at}
+                text("INSERT INTO recorded_renders (render_id, occurred_at) VALUES ('quick', :at)"),
+                {"at": at},
             )
             connection.commit()
         writing.result()

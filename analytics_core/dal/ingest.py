@@ -1,0 +1,742 @@
+"""Recorded events on their way into the tables: whole batches, each in one transaction.
+
+A batch remembers the ids of its events, writes their rows and adds to the daily aggregates, all of
+it or nothing; so it may be given again after any crash. Statements take a whole batch as one JSON
+text, which both kinds of database read as rows.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, date, datetime, timedelta
+from typing import Any, TypeAlias
+
+import msgspec
+from sqlalchemy import Connection, delete, exists, func, select, text
+from sqlalchemy import exc as sql_errors
+
+from analytics_core.dal.database import Database
+from analytics_core.dal.tables import (
+    EndingRow,
+    FileRow,
+    RecordedEventRow,
+    RenderRow,
+    SetAsideEventRow,
+    microseconds,
+)
+from analytics_core.model.event import (
+    REMEMBERED,
+    Activity,
+    ApiCall,
+    Credits,
+    Event,
+    FileDeleted,
+    FileStored,
+    RenderCreated,
+    RenderFinished,
+    from_json,
+    id_for,
+)
+from analytics_core.model.latency import bucket_of
+from analytics_core.model.vocabulary import TransactionKind
+
+OTHER_CONTENT = "its id was told before with other content"
+DAMAGED = "the line in the spool is damaged"
+_REASON_LENGTH = 255
+
+Rows: TypeAlias = list[dict[str, Any]]
+
+
+@dataclass(frozen=True, slots=True)
+class Ingested:
+    """What became of a batch: events counted, told before, and set aside."""
+
+    counted: int = 0
+    repeated: int = 0
+    set_aside: int = 0
+
+    def __add__(self, other: Ingested) -> Ingested:
+        return Ingested(
+            self.counted + other.counted,
+            self.repeated + other.repeated,
+            self.set_aside + other.set_aside,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class SetAside:
+    """An event that cannot be counted, as JSON, and why."""
+
+    reason: str
+    event: str
+    set_aside_at: datetime
+
+
+class _Refused(Exception):
+    """The database is well and will never take this batch."""
+
+
+@dataclass(slots=True)
+class _Told:
+    """An event of the batch; `owner` is whose it is, `is_new` whether its noun is."""
+
+    event: Any
+    line: bytes
+    digest: str
+    owner: str
+    is_new: bool = True
+
+
+@dataclass(slots=True)
+class _Batch:
+    now: datetime
+    told: list[_Told] = field(default_factory=list)
+    repeated: int = 0
+    aside: dict[str, tuple[str | None, str, bytes]] = field(default_factory=dict)
+    # User and UTC day -> renders, credits, API calls, bytes.
+    usage: dict[tuple[str, date], list[int]] = field(
+        default_factory=lambda: defaultdict(lambda: [0, 0, 0, 0])
+    )
+
+    def set_aside(self, line: bytes, reason: str, user_id: str | None = None) -> None:
+        self.aside.setdefault(_digest(line), (user_id, reason[:_REASON_LENGTH], line))
+
+
+class IngestRepository:
+    """The one way of recorded events into a workspace's own database."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+        self._on_postgresql = database.dialect == "postgresql"
+
+    def ingest(
+        self,
+        lines: Sequence[bytes],
+        now: datetime,
+        *,
+        damaged: Sequence[bytes] = (),
+        backfill: bool = False,
+    ) -> Ingested:
+        """Count what has not been counted, in one transaction, or several if one is refused.
+
+        With `backfill`, and for what is older than ids are remembered, the rows' own ids say what
+        was counted. Raises `DatabaseUnavailable`, after which the same may be given again.
+        """
+        batch = _Batch(now)
+        for line in damaged:
+            batch.set_aside(line, DAMAGED)
+        events = self._read(batch, lines)
+        try:
+            self._write(batch, events, backfill)
+        except _Refused as refused:
+            if len(lines) == 1 and not damaged:
+                return self._give_up(lines[0], str(refused), now)
+            # Which of them it is shows when each half is tried alone; what is good is not lost.
+            middle = len(lines) // 2
+            parts = (lines[:middle], ()), (lines[middle:], damaged)
+            done = [
+                self.ingest(part, now, damaged=bad, backfill=backfill)
+                for part, bad in parts
+                if part or bad
+            ]
+            return sum(done, Ingested())
+        return Ingested(len(batch.told), batch.repeated, len(batch.aside))
+
+    def retry(self, now: datetime) -> Ingested:
+        """Try again what was set aside; what is counted now is set aside no longer."""
+        a = SetAsideEventRow
+        found = self._database.rows(select(a.digest, a.event).where(a.reason != DAMAGED))
+        done = Ingested()
+        for digest, event in found:
+            one = self.ingest([event.encode()], now)
+            done += one
+            if not one.set_aside:
+                with self._database.write() as transaction:
+                    transaction.execute(delete(a).where(a.digest == digest))
+                    transaction.commit()
+        return done
+
+    def set_aside(self, most: int) -> list[SetAside]:
+        """What was set aside, newest first."""
+        a = SetAsideEventRow
+        newest = select(a.reason, a.event, a.set_aside_at).order_by(a.set_aside_at.desc())
+        return [SetAside(*row) for row in self._database.rows(newest.limit(most))]
+
+    def set_aside_by_reason(self) -> dict[str, int]:
+        a = SetAsideEventRow
+        counts = select(a.reason, func.count()).group_by(a.reason).order_by(a.reason)
+        return {row[0]: row[1] for row in self._database.rows(counts)}
+
+    def waiting_endings(self, before: datetime) -> int:
+        """How many ends were told before then of renders and files that nobody has told of."""
+        e = EndingRow
+        waiting = (
+            select(func.count())
+            .select_from(e)
+            .where(e.occurred_at < before, ~_has_row("render"), ~_has_row("file"))
+        )
+        return int(self._database.rows(waiting)[0][0])
+
+    def forget(self, now: datetime) -> None:
+        """Forget the ids of events that are too old to be told again."""
+        before = now - REMEMBERED
+        with self._database.write() as transaction:
+            r, e = RecordedEventRow, EndingRow
+            transaction.execute(delete(r).where(r.occurred_at < before))
+            applied = _has_row("render") | _has_row("file")
+            transaction.execute(delete(e).where(e.occurred_at < before, applied))
+            transaction.commit()
+
+    # --- reading ---
+
+    @staticmethod
+    def _read(batch: _Batch, lines: Sequence[bytes]) -> list[tuple[Event, bytes, str]]:
+        """The events of lines, each id once; what is none is set aside."""
+        events: list[tuple[Event, bytes, str]] = []
+        digests: dict[str, str] = {}
+        for line in lines:
+            try:
+                event = from_json(line)
+            except (msgspec.DecodeError, UnicodeDecodeError) as wrong:
+                batch.set_aside(line, f"it cannot be read: {wrong}")
+                continue
+            digest = _digest(line)
+            known = digests.setdefault(event.id, digest)
+            if known != digest:
+                batch.set_aside(line, OTHER_CONTENT, event.user_id)
+            elif len(digests) > len(events):
+                events.append((event, line, digest))
+            else:
+                batch.repeated += 1
+        return events
+
+    # --- writing ---
+
+    def _write(self, batch: _Batch, events: list[tuple[Event, bytes, str]], backfill: bool) -> None:
+        with self._database.write() as transaction:
+            try:
+                self._take_known(transaction, batch, events)
+                self._leave_repeated(transaction, batch, backfill)
+                self._add_renders(transaction, batch)
+                self._add_calls(transaction, batch)
+                self._add_files(transaction, batch)
+                self._add_credits(transaction, batch)
+                self._add_activity(transaction, batch)
+                self._end(transaction, batch)
+                self._add_usage(transaction, batch)
+                self._put_aside(transaction, batch)
+                transaction.commit()
+            except (sql_errors.IntegrityError, sql_errors.DataError) as refused:
+                raise _Refused(str(refused.orig).partition("\n")[0]) from refused
+
+    def _take_known(
+        self, transaction: Connection, batch: _Batch, events: list[tuple[Event, bytes, str]]
+    ) -> None:
+        """Find whose the events are; what belongs to nobody we know is set aside."""
+        calls = [event for event, _, _ in events if isinstance(event, ApiCall)]
+        keys = self._keys(transaction, {call.key_hash for call in calls if call.key_hash})
+        users = self._known(transaction, "users", (e.user_id for e, _, _ in events if e.user_id))
+        projects = self._known(
+            transaction,
+            "projects",
+            (e.project_id for e, _, _ in events if isinstance(e, RenderCreated) and e.project_id),
+        )
+        used: dict[str, datetime] = {}
+        for event, line, digest in events:
+            owner = event.user_id
+            if isinstance(event, ApiCall) and event.key_hash:
+                key, of_key = keys.get(event.key_hash, (None, None))
+                owner = owner or of_key
+                if owner is None:
+                    batch.set_aside(line, "unknown key")
+                    continue
+                if key and owner == of_key:
+                    used[key] = max(used.get(key, event.occurred_at), event.occurred_at)
+            if owner is None or (owner == event.user_id and owner not in users):
+                batch.set_aside(line, "unknown user", owner)
+            elif isinstance(event, RenderCreated) and (event.project_id or None) not in projects | {
+                None
+            }:
+                batch.set_aside(line, "unknown project", owner)
+            else:
+                batch.told.append(_Told(event, line, digest, owner))
+        if used:
+            self._run(
+                transaction,
+                """
+                UPDATE plugin_api_keys SET last_used_at = told.last_used_at FROM ({rows}) AS told
+                WHERE plugin_api_keys.id = told.id AND (
+                    plugin_api_keys.last_used_at IS NULL
+                    OR plugin_api_keys.last_used_at < told.last_used_at)
+                """,
+                {"id": "text", "last_used_at": "instant"},
+                [{"id": key, "last_used_at": self._at(at)} for key, at in sorted(used.items())],
+            )
+
+    def _known(self, transaction: Connection, table: str, ids: Iterable[str]) -> set[str]:
+        wanted = sorted(set(ids))
+        if not wanted:
+            return set()
+        statement = f"SELECT id FROM {table} WHERE id IN ({self._list})"  # noqa: S608 - our names
+        return set(transaction.execute(text(statement), {"list": _json(wanted)}).scalars())
+
+    def _keys(self, transaction: Connection, hashes: set[str]) -> dict[str, tuple[str, str]]:
+        if not hashes:
+            return {}
+        statement = (
+            "SELECT key_hash, id, user_id FROM plugin_api_keys"  # noqa: S608 - our own words
+            f" WHERE key_hash IN ({self._list})"
+        )
+        found = transaction.execute(text(statement), {"list": _json(sorted(hashes))})
+        return {key_hash: (id_, user_id) for key_hash, id_, user_id in found}
+
+    def _leave_repeated(self, transaction: Connection, batch: _Batch, backfill: bool) -> None:
+        """Remember the batch's ids, and leave out what was remembered before."""
+        before = batch.now - REMEMBERED
+        ids: dict[str, tuple[str, datetime]] = {}
+        nouns: dict[str, _Told] = {}
+        for told in batch.told:
+            event = told.event
+            if backfill or event.occurred_at < before:
+                # Its id is not remembered, or not for long: its row says whether it counts.
+                told.is_new = False
+                continue
+            ids[event.id] = (told.digest, event.occurred_at)
+            noun = _noun_id(event)
+            if noun and noun != event.id:
+                nouns[event.id] = told
+        fresh = self._remember(transaction, ids)
+        digests = self._digests(transaction, ids.keys() - fresh)
+        kept = []
+        for told in batch.told:
+            known = digests.get(told.event.id) if told.event.id in ids else None
+            if known is None:
+                kept.append(told)
+            elif known in ("", told.digest):
+                batch.repeated += 1
+            else:
+                batch.set_aside(told.line, OTHER_CONTENT, told.owner)
+        batch.told = kept
+        # The same noun under an id of its own: the one it would have had is taken with it.
+        taken = {
+            _noun_id(told.event): ("", told.event.occurred_at)
+            for id_, told in nouns.items()
+            if id_ in fresh
+        }
+        first = self._remember(transaction, {n: v for n, v in taken.items() if n})
+        for id_, told in nouns.items():
+            if id_ in fresh:
+                noun = _noun_id(told.event)
+                told.is_new = noun in first
+                first.discard(noun or "")
+
+    def _remember(self, transaction: Connection, ids: dict[str, tuple[str, datetime]]) -> set[str]:
+        """Add ids, in an order in which writers cannot wait for each other; those that are new."""
+        return self._insert(
+            transaction,
+            "recorded_events",
+            {"id": "text", "digest": "text", "occurred_at": "instant"},
+            [
+                {"id": id_, "digest": digest, "occurred_at": self._at(at)}
+                for id_, (digest, at) in sorted(ids.items())
+            ],
+        )
+
+    def _digests(self, transaction: Connection, ids: Iterable[str]) -> dict[str, str]:
+        wanted = sorted(ids)
+        if not wanted:
+            return {}
+        statement = f"SELECT id, digest FROM recorded_events WHERE id IN ({self._list})"  # noqa: S608
+        found = transaction.execute(text(statement), {"list": _json(wanted)})
+        return {row.id: row.digest for row in found}
+
+    def _add_renders(self, transaction: Connection, batch: _Batch) -> None:
+        told = _first_by(batch, RenderCreated, lambda event: event.render_id)
+        if not told:
+            return
+        columns = {
+            **dict.fromkeys(("id", "user_id", "project_id", "type", "status", "quality"), "text"),
+            **dict.fromkeys(("platform", "source_platform", "plugin_version"), "text"),
+            "credits_cost": "integer",
+            "processing_time": "double precision",
+            "created_at": "instant",
+        }
+        rows = []
+        for id_, one in sorted(told.items()):
+            event = one.event
+            row = {name: getattr(event, name) for name in columns if hasattr(event, name)}
+            rows.append(
+                {
+                    **row,
+                    "id": id_,
+                    "user_id": one.owner,
+                    "created_at": self._at(event.occurred_at),
+                }
+            )
+        inserted = self._insert(transaction, "renders", columns, rows)
+        # The product may have written the row itself: it is counted where the row is.
+        actual = self._actual(transaction, "renders", told.keys() - inserted, "1")
+        days = {id_: (one.owner, _utc_day(one.event.occurred_at)) for id_, one in told.items()}
+        days.update({id_: (owner, day) for id_, (owner, day, _) in actual.items()})
+        counted = self._insert(
+            transaction,
+            "recorded_renders",
+            {"render_id": "text", "occurred_at": "instant", "amounts_told": "integer"},
+            [
+                {
+                    "render_id": id_,
+                    "occurred_at": self._at(one.event.occurred_at),
+                    "amounts_told": 0,
+                }
+                for id_, one in sorted(told.items())
+            ],
+            key="render_id",
+        )
+        for id_ in counted:
+            batch.usage[days[id_]][0] += 1
+
+    def _add_calls(self, transaction: Connection, batch: _Batch) -> None:
+        told = _first_by(batch, ApiCall, lambda event: event.id)
+        columns = {
+            **dict.fromkeys(("id", "user_id", "method", "route"), "text"),
+            "status_code": "integer",
+            "duration_bucket": "integer",
+            "platform": "text",
+            "plugin_version": "text",
+            "occurred_at": "instant",
+        }
+        rows = [
+            {
+                "id": id_,
+                "user_id": one.owner,
+                "method": one.event.method,
+                "route": one.event.route,
+                "status_code": one.event.status_code,
+                "duration_bucket": bucket_of(one.event.duration * 1000),
+                "platform": one.event.platform,
+                "plugin_version": one.event.plugin_version,
+                "occurred_at": self._at(one.event.occurred_at),
+            }
+            for id_, one in told.items()
+        ]
+        for id_ in self._insert(transaction, "api_calls", columns, rows):
+            one = told[id_]
+            batch.usage[one.owner, _utc_day(one.event.occurred_at)][2] += 1
+
+    def _add_files(self, transaction: Connection, batch: _Batch) -> None:
+        told = _first_by(batch, FileStored, lambda event: event.file_id)
+        columns = {
+            **dict.fromkeys(("id", "user_id", "name", "media_type"), "text"),
+            "size": "bigint",
+            "created_at": "instant",
+        }
+        rows = [
+            {
+                "id": id_,
+                "user_id": one.owner,
+                "name": one.event.name,
+                "media_type": one.event.media_type,
+                "size": one.event.size,
+                "created_at": self._at(one.event.occurred_at),
+            }
+            for id_, one in sorted(told.items())
+        ]
+        inserted = self._insert(transaction, "files", columns, rows)
+        for id_ in inserted:
+            one = told[id_]
+            batch.usage[one.owner, _utc_day(one.event.occurred_at)][3] += one.event.size
+        new = {id_ for id_, one in told.items() if one.is_new}
+        there = self._actual(transaction, "files", new - inserted, "size")
+        for owner, day, size in there.values():
+            batch.usage[owner, day][3] += size
+
+    def _add_credits(self, transaction: Connection, batch: _Batch) -> None:
+        told = _first_by(batch, Credits, lambda event: event.transaction_id)
+        columns = {
+            **dict.fromkeys(("id", "user_id", "kind", "category", "reference_id"), "text"),
+            "amount": "integer",
+            "created_at": "instant",
+        }
+        rows = [
+            {
+                "id": id_,
+                "user_id": one.owner,
+                "kind": one.event.direction,
+                "category": one.event.category,
+                "reference_id": one.event.reference_id,
+                "amount": one.event.amount,
+                "created_at": self._at(one.event.occurred_at),
+            }
+            for id_, one in sorted(told.items())
+        ]
+        inserted = self._insert(transaction, "credit_transactions", columns, rows)
+        for id_ in inserted:
+            one = told[id_]
+            if one.event.direction == TransactionKind.DEBIT:
+                batch.usage[one.owner, _utc_day(one.event.occurred_at)][1] += one.event.amount
+        new = {id_ for id_, one in told.items() if one.is_new}
+        spent = "CASE kind WHEN 'debit' THEN amount ELSE 0 END"
+        there = self._actual(transaction, "credit_transactions", new - inserted, spent)
+        for owner, day, amount in there.values():
+            batch.usage[owner, day][1] += amount
+
+    def _add_activity(self, transaction: Connection, batch: _Batch) -> None:
+        told = _first_by(batch, Activity, lambda event: event.id)
+        columns = {"id": "text", "user_id": "text", "event": "text", "created_at": "instant"}
+        rows = [
+            {
+                "id": id_,
+                "user_id": one.owner,
+                "event": one.event.event,
+                "created_at": self._at(one.event.occurred_at),
+            }
+            for id_, one in sorted(told.items())
+        ]
+        self._insert(transaction, "account_activity", columns, rows)
+
+    def _end(self, transaction: Connection, batch: _Batch) -> None:
+        """Keep what was told last of each end, and bring it to the rows that are there.
+
+        Ends that come before their beginnings wait in the table; a row that begins in this batch
+        finds them there.
+        """
+        last: dict[tuple[str, str, str], Any] = {}
+        begun: dict[str, list[str]] = {"render": [], "file": []}
+        for told in batch.told:
+            event = told.event
+            match event:
+                case RenderCreated():
+                    begun["render"].append(event.render_id)
+                    continue
+                case FileStored():
+                    begun["file"].append(event.file_id)
+                    continue
+                case RenderFinished():
+                    noun = ("render", event.render_id, told.owner)
+                case FileDeleted():
+                    noun = ("file", event.file_id, told.owner)
+                case _:
+                    continue
+            begun[noun[0]].append(noun[1])
+            if noun not in last or _order(event) > _order(last[noun]):
+                last[noun] = event
+        columns = {
+            **dict.fromkeys(("noun", "noun_id", "user_id", "event_id", "status"), "text"),
+            "processing_time": "double precision",
+            "occurred_at": "instant",
+        }
+        rows = [
+            {
+                "noun": noun,
+                "noun_id": id_,
+                "user_id": owner,
+                "event_id": event.id,
+                "status": getattr(event, "status", None),
+                "processing_time": getattr(event, "processing_time", None),
+                "occurred_at": self._at(event.occurred_at),
+            }
+            for (noun, id_, owner), event in sorted(last.items(), key=lambda item: item[0])
+        ]
+        if rows:
+            bytewise = ' COLLATE "C"' if self._on_postgresql else ""
+            self._run(
+                transaction,
+                f"""
+                INSERT INTO endings ({", ".join(columns)}) SELECT * FROM ({{rows}}) AS told
+                WHERE true ON CONFLICT (noun, noun_id, user_id) DO UPDATE SET
+                    event_id = excluded.event_id, status = excluded.status,
+                    processing_time = excluded.processing_time,
+                    occurred_at = excluded.occurred_at
+                WHERE excluded.occurred_at > endings.occurred_at OR (
+                    excluded.occurred_at = endings.occurred_at
+                    AND excluded.event_id{bytewise} > endings.event_id{bytewise})
+                """,  # noqa: S608 - our own words
+                columns,
+                rows,
+            )
+        differs = "IS DISTINCT FROM" if self._on_postgresql else "IS NOT"
+        ends = {
+            "render": f"""
+                UPDATE renders SET status = e.status, processing_time = e.processing_time
+                FROM endings AS e WHERE e.noun = 'render' AND e.noun_id = renders.id
+                AND e.user_id = renders.user_id AND renders.id IN ({self._list})
+                AND (e.status {differs} renders.status
+                    OR e.processing_time {differs} renders.processing_time)
+                """,  # noqa: S608 - our own words
+            "file": f"""
+                UPDATE files SET deleted_at = e.occurred_at
+                FROM endings AS e WHERE e.noun = 'file' AND e.noun_id = files.id
+                AND e.user_id = files.user_id AND files.id IN ({self._list})
+                AND e.occurred_at {differs} files.deleted_at
+                """,  # noqa: S608 - our own words
+        }
+        for name, ids in begun.items():
+            if ids:
+                transaction.execute(text(ends[name]), {"list": _json(sorted(set(ids)))})
+
+    def _add_usage(self, transaction: Connection, batch: _Batch) -> None:
+        measures = ("renders_created", "credits_spent", "api_calls", "storage_used")
+        columns = {"user_id": "text", "date": "date", **dict.fromkeys(measures, "bigint")}
+        rows = [
+            {
+                "user_id": owner,
+                "date": day.isoformat(),
+                **dict(zip(measures, amounts, strict=True)),
+            }
+            for (owner, day), amounts in sorted(batch.usage.items())
+            if any(amounts)
+        ]
+        if rows:
+            added = ", ".join(
+                f"{name} = usage_tracking.{name} + excluded.{name}" for name in measures
+            )
+            self._run(
+                transaction,
+                f"""
+                INSERT INTO usage_tracking ({", ".join(columns)}) SELECT * FROM ({{rows}}) AS told
+                WHERE true ON CONFLICT (user_id, date) DO UPDATE SET {added}
+                """,  # noqa: S608 - our own words
+                columns,
+                rows,
+            )
+
+    def _put_aside(self, transaction: Connection, batch: _Batch) -> None:
+        columns = {
+            **dict.fromkeys(("digest", "user_id", "reason", "event"), "text"),
+            "set_aside_at": "instant",
+        }
+        rows = [
+            {
+                "digest": digest,
+                "user_id": user_id,
+                "reason": reason,
+                # What is not text is shown as it is escaped; PostgreSQL knows no NUL.
+                "event": line.decode(errors="backslashreplace").replace("\0", "\\0"),
+                "set_aside_at": self._at(batch.now),
+            }
+            for digest, (user_id, reason, line) in sorted(batch.aside.items())
+        ]
+        self._insert(transaction, "set_aside_events", columns, rows, key="digest")
+
+    def _give_up(self, line: bytes, reason: str, now: datetime) -> Ingested:
+        batch = _Batch(now)
+        batch.set_aside(line, f"the database refuses it: {reason}")
+        with self._database.write() as transaction:
+            self._put_aside(transaction, batch)
+            transaction.commit()
+        return Ingested(set_aside=1)
+
+    # --- statements over a whole batch ---
+
+    @property
+    def _list(self) -> str:
+        """A subquery of the texts in the JSON list `:list`."""
+        if self._on_postgresql:
+            return "SELECT json_array_elements_text(CAST(:list AS json))"
+        return "SELECT value FROM json_each(:list)"
+
+    def _rows(self, columns: dict[str, str]) -> str:
+        """A subquery of the objects in the JSON list `:rows`, with columns of these types."""
+        if self._on_postgresql:
+            typed = ", ".join(
+                f"{name} {'timestamptz' if kind == 'instant' else kind}"
+                for name, kind in columns.items()
+            )
+            return f"SELECT * FROM json_to_recordset(CAST(:rows AS json)) AS r({typed})"  # noqa: S608
+        values = ", ".join(f"value ->> '{name}' AS {name}" for name in columns)
+        return f"SELECT {values} FROM json_each(:rows)"  # noqa: S608 - our own names
+
+    def _run(
+        self, transaction: Connection, statement: str, columns: dict[str, str], rows: Rows
+    ) -> Any:
+        whole = statement.replace("{rows}", self._rows(columns))
+        return transaction.execute(text(whole), {"rows": _json(rows)})
+
+    def _insert(
+        self,
+        transaction: Connection,
+        table: str,
+        columns: dict[str, str],
+        rows: Rows,
+        key: str = "id",
+    ) -> set[str]:
+        """Put rows in where there is none with their key; the keys of those that went in."""
+        if not rows:
+            return set()
+        statement = (
+            f"INSERT INTO {table} ({', '.join(columns)})"  # noqa: S608 - our own names
+            f" SELECT * FROM ({{rows}}) AS told WHERE true"
+            f" ON CONFLICT ({key}) DO NOTHING RETURNING {key}"
+        )
+        return set(self._run(transaction, statement, columns, rows).scalars())
+
+    def _actual(
+        self, transaction: Connection, table: str, ids: Iterable[str], amount: str
+    ) -> dict[str, tuple[str, date, int]]:
+        """Owner, UTC day and amount of rows that were there before, by id."""
+        wanted = sorted(ids)
+        if not wanted:
+            return {}
+        statement = (
+            f"SELECT id, user_id, created_at, {amount} FROM {table}"  # noqa: S608 - our own names
+            f" WHERE id IN ({self._list})"
+        )
+        found = transaction.execute(text(statement), {"list": _json(wanted)})
+        return {id_: (owner, _utc_day(self._instant(at)), value) for id_, owner, at, value in found}
+
+    def _at(self, instant: datetime) -> datetime | int:
+        return instant if self._on_postgresql else microseconds(instant)
+
+    @staticmethod
+    def _instant(stored: datetime | int) -> datetime:
+        if isinstance(stored, datetime):
+            return stored
+        return datetime(1970, 1, 1, tzinfo=UTC) + timedelta(microseconds=stored)
+
+
+def _has_row(noun: str) -> Any:
+    """Whether there is a row of this noun for an ending."""
+    row = RenderRow if noun == "render" else FileRow
+    e = EndingRow
+    return exists().where(e.noun == noun, row.id == e.noun_id, row.user_id == e.user_id)
+
+
+def _first_by(batch: _Batch, kind: type[Any], key: Callable[[Any], str]) -> dict[str, _Told]:
+    """The events of a kind by the id of their row; of several for one row, the first."""
+    first: dict[str, _Told] = {}
+    for told in batch.told:
+        if isinstance(told.event, kind):
+            first.setdefault(key(told.event), told)
+    return first
+
+
+def _noun_id(event: Event) -> str | None:
+    """The id that the event of a noun has unless it was given another."""
+    match event:
+        case FileStored():
+            return id_for("file_stored", event.file_id)
+        case Credits():
+            return id_for("credits", event.transaction_id)
+    return None
+
+
+def _order(event: Event) -> tuple[datetime, str]:
+    return event.occurred_at, event.id
+
+
+def _utc_day(instant: datetime) -> date:
+    return instant.astimezone(UTC).date()
+
+
+def _digest(line: bytes) -> str:
+    return hashlib.blake2b(line, digest_size=16).hexdigest()
+
+
+_encode = msgspec.json.Encoder().encode
+
+
+def _json(value: Any) -> str:
+    return _encode(value).decode()
