@@ -8,7 +8,7 @@ text, which both kinds of database read as rows.
 from __future__ import annotations
 
 import hashlib
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
@@ -94,8 +94,13 @@ class _Told:
 class _Batch:
     now: datetime
     told: list[_Told] = field(default_factory=list)
+    by_kind: dict[type[Any], list[_Told]] = field(default_factory=dict)
     repeated: int = 0
     aside: dict[str, tuple[str | None, str, bytes]] = field(default_factory=dict)
+    # Key -> when it was used last.
+    used: dict[str, datetime] = field(default_factory=dict)
+    # Renders and files that events of the batch tell of, those told before too.
+    nouns: dict[str, set[str]] = field(default_factory=lambda: {"render": set(), "file": set()})
     # User and UTC day -> renders, credits, API calls, bytes.
     usage: dict[tuple[str, date], list[int]] = field(
         default_factory=lambda: defaultdict(lambda: [0, 0, 0, 0])
@@ -143,6 +148,8 @@ class IngestRepository:
                 if part or bad
             ]
             return sum(done, Ingested())
+        if any(batch.nouns.values()):
+            self._apply_ends(batch.nouns)
         return Ingested(len(batch.told), batch.repeated, len(batch.aside))
 
     def retry(self, now: datetime) -> Ingested:
@@ -203,6 +210,11 @@ class IngestRepository:
             except (msgspec.DecodeError, UnicodeDecodeError) as wrong:
                 batch.set_aside(line, f"it cannot be read: {wrong}")
                 continue
+            match event:
+                case RenderCreated() | RenderFinished():
+                    batch.nouns["render"].add(event.render_id)
+                case FileStored() | FileDeleted():
+                    batch.nouns["file"].add(event.file_id)
             digest = _digest(line)
             known = digests.setdefault(event.id, digest)
             if known != digest:
@@ -225,8 +237,9 @@ class IngestRepository:
                 self._add_files(transaction, batch)
                 self._add_credits(transaction, batch)
                 self._add_activity(transaction, batch)
-                self._end(transaction, batch)
+                self._keep_ends(transaction, batch)
                 self._add_usage(transaction, batch)
+                self._freshen_keys(transaction, batch)
                 self._put_aside(transaction, batch)
                 transaction.commit()
             except (sql_errors.IntegrityError, sql_errors.DataError) as refused:
@@ -236,15 +249,14 @@ class IngestRepository:
         self, transaction: Connection, batch: _Batch, events: list[tuple[Event, bytes, str]]
     ) -> None:
         """Find whose the events are; what belongs to nobody we know is set aside."""
-        calls = [event for event, _, _ in events if isinstance(event, ApiCall)]
-        keys = self._keys(transaction, {call.key_hash for call in calls if call.key_hash})
+        hashes = {e.key_hash for e, _, _ in events if isinstance(e, ApiCall) and e.key_hash}
+        keys = self._keys(transaction, hashes)
         users = self._known(transaction, "users", (e.user_id for e, _, _ in events if e.user_id))
         projects = self._known(
             transaction,
             "projects",
             (e.project_id for e, _, _ in events if isinstance(e, RenderCreated) and e.project_id),
         )
-        used: dict[str, datetime] = {}
         for event, line, digest in events:
             owner = event.user_id
             if isinstance(event, ApiCall) and event.key_hash:
@@ -254,7 +266,8 @@ class IngestRepository:
                     batch.set_aside(line, "unknown key")
                     continue
                 if key and owner == of_key:
-                    used[key] = max(used.get(key, event.occurred_at), event.occurred_at)
+                    used = batch.used.get(key, event.occurred_at)
+                    batch.used[key] = max(used, event.occurred_at)
             if owner is None or (owner == event.user_id and owner not in users):
                 batch.set_aside(line, "unknown user", owner)
             elif isinstance(event, RenderCreated) and (event.project_id or None) not in projects | {
@@ -263,18 +276,6 @@ class IngestRepository:
                 batch.set_aside(line, "unknown project", owner)
             else:
                 batch.told.append(_Told(event, line, digest, owner))
-        if used:
-            self._run(
-                transaction,
-                """
-                UPDATE plugin_api_keys SET last_used_at = told.last_used_at FROM ({rows}) AS told
-                WHERE plugin_api_keys.id = told.id AND (
-                    plugin_api_keys.last_used_at IS NULL
-                    OR plugin_api_keys.last_used_at < told.last_used_at)
-                """,
-                {"id": "text", "last_used_at": "instant"},
-                [{"id": key, "last_used_at": self._at(at)} for key, at in sorted(used.items())],
-            )
 
     def _known(self, transaction: Connection, table: str, ids: Iterable[str]) -> set[str]:
         wanted = sorted(set(ids))
@@ -320,6 +321,8 @@ class IngestRepository:
             else:
                 batch.set_aside(told.line, OTHER_CONTENT, told.owner)
         batch.told = kept
+        for told in kept:
+            batch.by_kind.setdefault(type(told.event), []).append(told)
         # The same noun under an id of its own: the one it would have had is taken with it.
         taken = {
             _noun_id(told.event): ("", told.event.occurred_at)
@@ -422,9 +425,12 @@ class IngestRepository:
             }
             for id_, one in told.items()
         ]
-        for id_ in self._insert(transaction, "api_calls", columns, rows):
-            one = told[id_]
-            batch.usage[one.owner, _utc_day(one.event.occurred_at)][2] += 1
+        days = Counter(
+            (told[id_].owner, _utc_day(told[id_].event.occurred_at))
+            for id_ in self._insert(transaction, "api_calls", columns, rows)
+        )
+        for day, calls in days.items():
+            batch.usage[day][2] += calls
 
     def _add_files(self, transaction: Connection, batch: _Batch) -> None:
         told = _first_by(batch, FileStored, lambda event: event.file_id)
@@ -497,32 +503,15 @@ class IngestRepository:
         ]
         self._insert(transaction, "account_activity", columns, rows)
 
-    def _end(self, transaction: Connection, batch: _Batch) -> None:
-        """Keep what was told last of each end, and bring it to the rows that are there.
-
-        Ends that come before their beginnings wait in the table; a row that begins in this batch
-        finds them there.
-        """
+    def _keep_ends(self, transaction: Connection, batch: _Batch) -> None:
+        """Keep what was told last of each end, also where its beginning has not been told."""
         last: dict[tuple[str, str, str], Any] = {}
-        begun: dict[str, list[str]] = {"render": [], "file": []}
-        for told in batch.told:
-            event = told.event
-            match event:
-                case RenderCreated():
-                    begun["render"].append(event.render_id)
-                    continue
-                case FileStored():
-                    begun["file"].append(event.file_id)
-                    continue
-                case RenderFinished():
-                    noun = ("render", event.render_id, told.owner)
-                case FileDeleted():
-                    noun = ("file", event.file_id, told.owner)
-                case _:
-                    continue
-            begun[noun[0]].append(noun[1])
-            if noun not in last or _order(event) > _order(last[noun]):
-                last[noun] = event
+        for noun, kind in (("render", RenderFinished), ("file", FileDeleted)):
+            for told in batch.by_kind.get(kind, ()):
+                event = told.event
+                key = (noun, getattr(event, f"{noun}_id"), told.owner)
+                if key not in last or _order(event) > _order(last[key]):
+                    last[key] = event
         columns = {
             **dict.fromkeys(("noun", "noun_id", "user_id", "event_id", "status"), "text"),
             "processing_time": "double precision",
@@ -557,6 +546,13 @@ class IngestRepository:
                 columns,
                 rows,
             )
+
+    def _apply_ends(self, nouns: dict[str, set[str]]) -> None:
+        """Bring rows in line with their ends, in a transaction that sees all that is committed.
+
+        Within the batch's own, a beginning and an end that two writers bring at the same time would
+        miss each other. What a crash leaves out comes again, because the batch does.
+        """
         differs = "IS DISTINCT FROM" if self._on_postgresql else "IS NOT"
         ends = {
             "render": f"""
@@ -573,9 +569,11 @@ class IngestRepository:
                 AND e.occurred_at {differs} files.deleted_at
                 """,  # noqa: S608 - our own words
         }
-        for name, ids in begun.items():
-            if ids:
-                transaction.execute(text(ends[name]), {"list": _json(sorted(set(ids)))})
+        with self._database.write() as transaction:
+            for noun, ids in nouns.items():
+                if ids:
+                    transaction.execute(text(ends[noun]), {"list": _json(sorted(ids))})
+            transaction.commit()
 
     def _add_usage(self, transaction: Connection, batch: _Batch) -> None:
         measures = ("renders_created", "credits_spent", "api_calls", "storage_used")
@@ -601,6 +599,23 @@ class IngestRepository:
                 """,  # noqa: S608 - our own words
                 columns,
                 rows,
+            )
+
+    def _freshen_keys(self, transaction: Connection, batch: _Batch) -> None:
+        if batch.used:
+            self._run(
+                transaction,
+                """
+                UPDATE plugin_api_keys SET last_used_at = told.last_used_at FROM ({rows}) AS told
+                WHERE plugin_api_keys.id = told.id AND (
+                    plugin_api_keys.last_used_at IS NULL
+                    OR plugin_api_keys.last_used_at < told.last_used_at)
+                """,
+                {"id": "text", "last_used_at": "instant"},
+                [
+                    {"id": key, "last_used_at": self._at(at)}
+                    for key, at in sorted(batch.used.items())
+                ],
             )
 
     def _put_aside(self, transaction: Connection, batch: _Batch) -> None:
@@ -668,10 +683,16 @@ class IngestRepository:
             return set()
         statement = (
             f"INSERT INTO {table} ({', '.join(columns)})"  # noqa: S608 - our own names
-            f" SELECT * FROM ({{rows}}) AS told WHERE true"
-            f" ON CONFLICT ({key}) DO NOTHING RETURNING {key}"
+            f" SELECT * FROM ({{rows}}) AS told WHERE true ON CONFLICT ({key}) DO NOTHING"
         )
-        return set(self._run(transaction, statement, columns, rows).scalars())
+        # Nearly always all are new; then nobody has to be told which.
+        attempt = transaction.begin_nested()
+        if self._run(transaction, statement, columns, rows).rowcount == len(rows):
+            attempt.commit()
+            return {row[key] for row in rows}
+        attempt.rollback()
+        some = self._run(transaction, f"{statement} RETURNING {key}", columns, rows)
+        return set(some.scalars())
 
     def _actual(
         self, transaction: Connection, table: str, ids: Iterable[str], amount: str
@@ -707,9 +728,8 @@ def _has_row(noun: str) -> Any:
 def _first_by(batch: _Batch, kind: type[Any], key: Callable[[Any], str]) -> dict[str, _Told]:
     """The events of a kind by the id of their row; of several for one row, the first."""
     first: dict[str, _Told] = {}
-    for told in batch.told:
-        if isinstance(told.event, kind):
-            first.setdefault(key(told.event), told)
+    for told in batch.by_kind.get(kind, ()):
+        first.setdefault(key(told.event), told)
     return first
 
 
@@ -728,7 +748,8 @@ def _order(event: Event) -> tuple[datetime, str]:
 
 
 def _utc_day(instant: datetime) -> date:
-    return instant.astimezone(UTC).date()
+    # Nearly all of them say so themselves.
+    return instant.date() if instant.tzinfo is UTC else instant.astimezone(UTC).date()
 
 
 def _digest(line: bytes) -> str:

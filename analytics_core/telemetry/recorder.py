@@ -277,12 +277,12 @@ class Recorder:
             time.sleep(_LOOK_SECONDS)
         return True
 
-    def close(self, timeout: float = AT_EXIT_SECONDS) -> bool:
-        """Flush, and leave what is left to the next process; returns what `flush` does."""
+    def close(self, timeout: float | None = None) -> bool:
+        """Flush for up to `timeout` seconds, or 5, and leave the rest to the next writer."""
         if self._closed:
             return True
         self._closed = True
-        done = self.flush(timeout)
+        done = self.flush(AT_EXIT_SECONDS if timeout is None else timeout)
         self._keeper.stop()
         self.spool.close()
         return done

