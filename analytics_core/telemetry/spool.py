@@ -256,16 +256,22 @@ class Drain:
     def chunks(self, size: int = MEBIBYTE) -> Iterator[Chunk]:
         """What is there to be written, oldest segment first, about `size` bytes at a time.
 
-        Say `done` for each before the next: the cursor is where the next begins.
+        Say `done` for each, in their order: the cursor is where the next reading begins.
         """
         for segment in segments(self.folder):
-            while chunk := self._read(segment, size):
+            start = read_cursor(segment)
+            while chunk := self._read(segment, start, size):
                 yield chunk
+                start = chunk.end
+            self._remove_if_over(segment)
+
+    def remove_finished(self) -> None:
+        """Remove the segments that are over, after the last `done`."""
+        for segment in segments(self.folder):
             self._remove_if_over(segment)
 
     @staticmethod
-    def _read(segment: Path, size: int) -> Chunk | None:
-        start = read_cursor(segment)
+    def _read(segment: Path, start: int, size: int) -> Chunk | None:
         with suppress(FileNotFoundError), segment.open("rb") as file:
             file.seek(start)
             block = file.read(size)

@@ -12,7 +12,9 @@ import subprocess
 import sys
 import threading
 import time
+from collections import deque
 from collections.abc import Callable
+from concurrent.futures import Future, ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -106,12 +108,24 @@ class Writer:
 
     def _drain(self, drain: Drain) -> Ingested:
         done = Ingested()
-        for chunk in drain.chunks():
-            written = self._write(chunk)
-            if written is None:
-                break
-            drain.done(chunk)
-            done += written
+        # A server has time for one while the next is being read; SQLite has one writer.
+        at_once = 2 if self._database.dialect == "postgresql" else 1
+        chunks = drain.chunks()
+        under_way: deque[tuple[Chunk, Future[Ingested | None]]] = deque()
+        with ThreadPoolExecutor(at_once) as hands:
+            while True:
+                while len(under_way) < at_once and (chunk := next(chunks, None)):
+                    under_way.append((chunk, hands.submit(self._write, chunk)))
+                if not under_way:
+                    break
+                # In their order, so that the cursor never passes what is not committed.
+                chunk, result = under_way.popleft()
+                written = result.result()
+                if written is None:
+                    break
+                drain.done(chunk)
+                done += written
+        drain.remove_finished()
         if self._clock() >= self._forget_at and done != Ingested():
             self._forget_at = self._clock() + _FORGET_EVERY
             self._events.forget(self._clock())
