@@ -36,14 +36,22 @@ Seconds: TypeAlias = Annotated[float, Meta(ge=0)]
 Instant: TypeAlias = Annotated[datetime, Meta(tz=True)]
 
 
-class _Event(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, tag_field="kind"):
+class _Event(
+    Struct,
+    frozen=True,
+    kw_only=True,
+    forbid_unknown_fields=True,
+    tag_field="kind",
+    # Nothing in an event can lead back to it.
+    gc=False,
+):
     """`id` is what makes it the same event when it is told again; `occurred_at` is aware."""
 
     id: Id
     occurred_at: Instant
 
 
-class RenderCreated(_Event, frozen=True, kw_only=True, tag="render_created"):
+class RenderCreated(_Event, frozen=True, kw_only=True, gc=False, tag="render_created"):
     user_id: Id
     render_id: Id
     type: RenderType
@@ -61,7 +69,7 @@ class RenderCreated(_Event, frozen=True, kw_only=True, tag="render_created"):
             raise ValueError("platform cannot be plugin; source_platform says which plugin it was")
 
 
-class RenderFinished(_Event, frozen=True, kw_only=True, tag="render_finished"):
+class RenderFinished(_Event, frozen=True, kw_only=True, gc=False, tag="render_finished"):
     """A render came to its end; `processing_time` in seconds."""
 
     user_id: Id
@@ -76,7 +84,7 @@ class RenderFinished(_Event, frozen=True, kw_only=True, tag="render_finished"):
             raise ValueError("a render finishes as completed or failed")
 
 
-class ApiCall(_Event, frozen=True, kw_only=True, tag="api_call"):
+class ApiCall(_Event, frozen=True, kw_only=True, gc=False, tag="api_call"):
     """A call that was answered: `route` is the template, never the raw path; seconds.
 
     Whose it is says `user_id`, or `key_hash`, the hash of the key it was made with.
@@ -96,7 +104,7 @@ class ApiCall(_Event, frozen=True, kw_only=True, tag="api_call"):
             raise ValueError("an API call needs a user_id or a key_hash")
 
 
-class FileStored(_Event, frozen=True, kw_only=True, tag="file_stored"):
+class FileStored(_Event, frozen=True, kw_only=True, gc=False, tag="file_stored"):
     """A file came; `size` in bytes."""
 
     user_id: Id
@@ -106,12 +114,12 @@ class FileStored(_Event, frozen=True, kw_only=True, tag="file_stored"):
     size: Bytes
 
 
-class FileDeleted(_Event, frozen=True, kw_only=True, tag="file_deleted"):
+class FileDeleted(_Event, frozen=True, kw_only=True, gc=False, tag="file_deleted"):
     user_id: Id
     file_id: Id
 
 
-class Credits(_Event, frozen=True, kw_only=True, tag="credits"):
+class Credits(_Event, frozen=True, kw_only=True, gc=False, tag="credits"):
     """An entry of the ledger; `amount` is positive, `direction` says which way it went."""
 
     user_id: Id
@@ -122,7 +130,7 @@ class Credits(_Event, frozen=True, kw_only=True, tag="credits"):
     reference_id: Text64 | None = None
 
 
-class Activity(_Event, frozen=True, kw_only=True, tag="activity"):
+class Activity(_Event, frozen=True, kw_only=True, gc=False, tag="activity"):
     user_id: Id
     event: ActivityEvent
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import atexit
 import logging
 import os
+import random
 import subprocess
 import threading
 import time
@@ -30,6 +31,11 @@ AT_EXIT_SECONDS = 5.0
 _LOOK_SECONDS = 0.01
 _COMPLAIN_SECONDS = 10.0
 _KEEPER_SECONDS, _KEEPER_REST_SECONDS = 0.2, 5.0
+
+# Ids as random as UUIDs, without a system call for each. A product may seed the generator that
+# everybody shares; a forked process must not repeat its parent's.
+_ids = random.Random()  # noqa: S311 - they need to differ, not to be secret
+os.register_at_fork(after_in_child=_ids.seed)
 
 WriterKind: TypeAlias = Literal["process", "thread"] | None
 
@@ -305,8 +311,7 @@ class Recorder:
             now = self._clock()
             at = now if occurred_at is None else occurred_at
             if event_id is None:
-                # A random id is 128 bits, as those of UUIDs but without their cost.
-                event_id = os.urandom(16).hex() if noun is None else id_for(*noun)
+                event_id = f"{_ids.getrandbits(128):032x}" if noun is None else id_for(*noun)
             # Reading back is the check: what is written can be read by every writer.
             line = to_json(kind(id=event_id, occurred_at=at, **fields))
             from_json(line)
