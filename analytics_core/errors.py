@@ -113,6 +113,10 @@ class OutputError(AnalyticsError):
         super().__init__(f"cannot write {path}: {problem}")
 
 
+class StorageError(AnalyticsError):
+    """A bucket or folder cannot be read, or a pattern does not say whose files its objects are."""
+
+
 class TemplateError(AnalyticsError):
     """A report template cannot be found, or is not a notebook with a `parameters` cell."""
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 from zoneinfo import ZoneInfo
 
 from analytics_core.dal import schema
-from analytics_core.dal.catalog import host_catalog, own_catalog
+from analytics_core.dal.catalog import Catalog, host_catalog, own_catalog
 from analytics_core.dal.database import Database
 from analytics_core.dal.profile import read_profile
 from analytics_core.dal.repositories import Repositories
@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from analytics_core.charts.page import Page
     from analytics_core.charts.values import Chart
     from analytics_core.drawing.sheet import Part, Sheet
+    from analytics_core.model.storage import StorageScan
 
 _log = logging.getLogger(__name__)
 
@@ -149,6 +150,18 @@ class Workspace:
 
         return Sheet(*parts)
 
+    def scan_storage(self, url: str, pattern: str) -> StorageScan:
+        """How a bucket or folder differs from what was recorded, for everyone.
+
+        `pattern` says where in a path user and file stand. Raises `StorageError`.
+        """
+        from analytics_core.dal.stored_objects import StoredObjectComparison
+        from analytics_core.services.storage_scan import PathPattern, scan
+
+        self.scope.narrow(Scope.everyone())
+        comparison = StoredObjectComparison(self.database, self._catalog)
+        return scan(comparison, url, PathPattern.read(pattern), self._clock())
+
     def find_user(self, email_or_id: str) -> User:
         """The user with this e-mail address or id; raises `UnknownUser`, also outside the scope."""
         return self.repositories.users.get_one(email_or_id, self.scope)
@@ -172,11 +185,14 @@ class Workspace:
     @cached_property
     def repositories(self) -> Repositories:
         """The repositories, once the database has been found fit for them."""
+        return Repositories.of(self.database, self._catalog)
+
+    @cached_property
+    def _catalog(self) -> Catalog:
         if self.settings.profile is None:
             schema.check(self.database)
-            return Repositories.of(self.database, own_catalog())
-        profile = read_profile(self.settings.profile)
-        return Repositories.of(self.database, host_catalog(self.database, profile))
+            return own_catalog()
+        return host_catalog(self.database, read_profile(self.settings.profile))
 
     @cached_property
     def _statistics(self) -> StatisticsService:

@@ -25,6 +25,7 @@ from analytics_core.cli import (
     report,
     spool,
     stats,
+    storage,
 )
 from analytics_core.errors import AnalyticsError
 
@@ -48,6 +49,7 @@ app.command("lab")(lab.lab)
 app.command("doctor")(doctor.doctor)
 app.command("backfill")(backfill.backfill)
 app.add_typer(spool.app, name="spool")
+app.add_typer(storage.app, name="storage")
 
 
 @app.callback(invoke_without_command=True)

@@ -2,9 +2,16 @@
 
 from __future__ import annotations
 
+from enum import StrEnum
 from typing import Annotated, TypeAlias
 
 import typer
+
+
+class Format(StrEnum):
+    TABLE = "table"
+    JSON = "json"
+
 
 Users: TypeAlias = Annotated[
     list[str] | None,

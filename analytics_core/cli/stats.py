@@ -2,17 +2,11 @@
 
 from __future__ import annotations
 
-from enum import StrEnum
 from typing import Annotated
 
 import typer
 
-from analytics_core.cli.options import Compare, Everyone, Users, Zone
-
-
-class Format(StrEnum):
-    TABLE = "table"
-    JSON = "json"
+from analytics_core.cli.options import Compare, Everyone, Format, Users, Zone
 
 
 def stats(
