@@ -26,10 +26,13 @@ def change(
     relative = None
     if unit is not Unit.PERCENT and min(value, before) >= 0:
         relative = change_in_percent(value, before)
-    tone = Tone.NEUTRAL if value == before else rise if value > before else fall
+    difference = formats.difference(value, before, unit)
+    # What is not worth writing down is neither good nor bad.
+    unchanged = difference == formats.difference(before, before, unit)
+    tone = Tone.NEUTRAL if unchanged else rise if value > before else fall
     return Change(
         f"{formats.text(before, unit)} before",
-        formats.difference(value, before, unit),
+        difference,
         None if relative is None else formats.percent_change(relative),
         tone,
     )

@@ -43,6 +43,12 @@ def test_only_a_real_rise_or_fall_has_a_tone(value, tone):
     assert compared.tone is tone
 
 
+def test_a_change_that_rounds_to_nothing_is_neither_good_nor_bad():
+    compared = change(94.02, 94.0, Unit.PERCENT, rise=Tone.GOOD, fall=Tone.BAD)
+    assert compared is not None
+    assert compared.tone is Tone.NEUTRAL
+
+
 def test_a_card_keeps_its_number_unrounded():
     made = card("average", "Average", Role.RENDERS, 46.7182, unit=Unit.SECONDS)
     assert (made.value, made.exact) == ("46.7 s", 46.7182)
