@@ -14,6 +14,8 @@ ON_CI := $(filter-out 0 false,$(CI))
 
 DEMO_DATABASE := sqlite:///demo/analytics.db
 DEMO_USER := mara@example.com
+# Its history ends on the day it was filled, so each day begins with a new one.
+DEMO_FILLED = demo/.filled-$(shell date -u +%F)
 
 # What somebody has set for an own database is not meant for the demo or for tests.
 unexport ANALYTICS_PROFILE ANALYTICS_STATE_URL ANALYTICS_NOTEBOOKS ANALYTICS_GRANT
@@ -28,7 +30,7 @@ help: ## List what there is
 
 setup: $(VENV)/.dev ## Install everything, developer tools included, into .venv
 
-demo: $(VENV)/.app demo/.filled ## Serve the dashboard with invented data (PORT=8866 to choose)
+demo: $(VENV)/.app $(DEMO_FILLED) ## Serve the dashboard with invented data (PORT=8866 to choose)
 	@ANALYTICS_DATABASE_URL=$(DEMO_DATABASE) $(BIN)/analytics dashboard \
 		--user $(DEMO_USER) $(if $(PORT),--port '$(PORT)')
 
@@ -94,7 +96,7 @@ $(VENV)/.dev: pyproject.toml constraints.txt
 	@touch $(VENV)/.app $@
 
 # Filled in full or not at all: the stamp is written last. Filled anew for a newer schema.
-demo/.filled: $(wildcard analytics_core/dal/migrations/workspace/versions/*.py) | $(VENV)/.app
+demo/.filled-%: $(wildcard analytics_core/dal/migrations/workspace/versions/*.py) | $(VENV)/.app
 	@rm -rf demo && mkdir demo
 	@ANALYTICS_DATABASE_URL=$(DEMO_DATABASE) $(BIN)/analytics init >&2
 	@ANALYTICS_DATABASE_URL=$(DEMO_DATABASE) $(BIN)/analytics demo-data >&2
