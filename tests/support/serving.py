@@ -57,6 +57,8 @@ def start(url: str, user: str, folder: Path, *arguments: str) -> Server:
         stdout=subprocess.PIPE,
         stderr=log.open("w"),
         text=True,
+        # As from a terminal, also where the tests themselves were started with nohup.
+        preexec_fn=lambda: signal.signal(signal.SIGHUP, signal.SIG_DFL),
     )
     assert process.stdout is not None
     link = process.stdout.readline().strip()
