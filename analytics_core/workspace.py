@@ -14,6 +14,7 @@ from analytics_core.dal.catalog import Catalog, host_catalog, own_catalog
 from analytics_core.dal.database import Database
 from analytics_core.dal.profile import read_profile
 from analytics_core.dal.repositories import Repositories
+from analytics_core.dal.rollup.kept import Kept
 from analytics_core.dal.side_by_side import SideBySide
 from analytics_core.errors import ScopeError, UnknownZone
 from analytics_core.model.daterange import DateRange, date_of, read_zone
@@ -185,7 +186,8 @@ class Workspace:
     @cached_property
     def repositories(self) -> Repositories:
         """The repositories, once the database has been found fit for them."""
-        return Repositories.of(self.database, self._catalog)
+        kept = Kept.own(self.database) if self.settings.profile is None else None
+        return Repositories.of(self.database, self._catalog, kept)
 
     @cached_property
     def _catalog(self) -> Catalog:

@@ -7,15 +7,19 @@ has a source is asked of the whole UTC day, so that ranges which cut through it 
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from typing import Any
 
 from sqlalchemy import (
     CTE,
+    BigInteger,
     ColumnElement,
+    Date,
     Executable,
     FromClause,
+    Integer,
     Select,
     String,
     bindparam,
@@ -26,15 +30,28 @@ from sqlalchemy import (
     select,
     union_all,
 )
+from sqlalchemy.types import TypeEngine
 
 from analytics_core.dal.catalog import Catalog
 from analytics_core.dal.days import utc_date
+from analytics_core.dal.listed import listed, parameters_of
 from analytics_core.dal.question import Form, Questioner
+from analytics_core.dal.rollup.reading import Rolled, RollupRepository, gaps_of
 from analytics_core.model.daterange import DateRange
 from analytics_core.model.scope import Scope
 from analytics_core.model.vocabulary import ApiSource
 
 _DAY = timedelta(days=1)
+# What comes out of rollup cells, for the question which source is best for a UTC day.
+_CELLS: Mapping[str, Mapping[str, TypeEngine[Any]]] = {
+    "rolled_dates": {"date": Date()},
+    "rolled_plugin": {
+        "day": Integer(),
+        "date": Date(),
+        "platform": String(),
+        "calls": BigInteger(),
+    },
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,30 +68,69 @@ class ApiTally:
 
 
 class ApiCallRepository:
-    def __init__(self, catalog: Catalog, questioner: Questioner) -> None:
-        self._catalog, self._questioner = catalog, questioner
+    def __init__(self, catalog: Catalog, questioner: Questioner, rollups: RollupRepository) -> None:
+        self._catalog, self._questioner, self._rollups = catalog, questioner, rollups
 
     def tallies(self, scope: Scope, dates: DateRange) -> list[ApiTally]:
-        """The calls of the range by every dimension, all from one statement."""
+        """The calls of the range by every dimension; a member may come in parts."""
         first, end = _touched_days(dates)
+        touched_start, touched_until = (datetime.combine(day, time(), UTC) for day in (first, end))
+        calls = self._rollups.rolled("api_calls", scope, dates)
+        renders = self._rollups.rolled("renders", scope, dates)
+        rolled_calls, rolled_dates = self._rolled_calls(calls, dates, touched_start, touched_until)
+        cells: dict[str, list[tuple[Any, ...]]] = {}
+        if calls:
+            cells["rolled_dates"] = [(one,) for one in sorted(rolled_dates)]
+        if renders:
+            cells["rolled_plugin"] = self._rollups.by_date(
+                renders, dates, "render_source_platform", dates.start, dates.end
+            )
+        dialect = self._questioner.dialect
+        listings = [
+            parameters_of(name, _CELLS[name], rows, dialect) for name, rows in cells.items()
+        ]
         answers = self._questioner.ask(
             self._write_tallies,
             scope,
             dates,
+            gaps_of(calls, renders),
             days=dates.days,
             first=dates.first,
             last=dates.last,
             touched_first=first,
             touched_end=end,
-            touched_start=datetime.combine(first, time(), UTC),
-            touched_until=datetime.combine(end, time(), UTC),
+            touched_start=touched_start,
+            touched_until=touched_until,
+            **{name: value for listing in listings for name, value in listing.items()},
         )
-        return [ApiTally(*row) for row in answers]
+        return [*(ApiTally(*row) for row in answers), *rolled_calls]
+
+    def _rolled_calls(
+        self, rolled: Rolled | None, dates: DateRange, start: datetime, until: datetime
+    ) -> tuple[list[ApiTally], set[date]]:
+        """The calls that are in cells, and the touched UTC days that have any."""
+        if rolled is None:
+            return [], set()
+        tallies = [
+            ApiTally(one.dimension.removeprefix("call_"), one.member, one.count)
+            for one in self._rollups.sums(
+                rolled, dates, in_all=["call_platform", "call_route", "call_duration"]
+            )
+        ]
+        counted = self._rollups.by_date(rolled, dates, "call_status", start, until)
+        for day, _, status, calls in counted:
+            if 1 <= day <= dates.days:
+                tallies.append(ApiTally(ApiSource.RECORDED, str(day), calls))
+                tallies.append(ApiTally("status", status, calls))
+        return tallies, {utc_day for _, utc_day, _, _ in counted}
 
     def _write_tallies(self, form: Form) -> Executable:
-        touched = self._recorded(form)
-        recorded_days = select(touched.c.user_id, touched.c.date).distinct().cte("recorded_days")
-        recorded = select(touched).where(touched.c.day.between(1, bindparam("days"))).subquery()
+        rolled = form.is_rolled("api_calls")
+        touched = self._recorded(form) if "api_calls" not in form.in_cells else None
+        days = [select(touched.c.user_id, touched.c.date).distinct()] if touched is not None else []
+        if rolled:
+            days.append(self._rolled_dates(form))
+        recorded_days = union_all(*days).cte("recorded_days")
         stored = self._stored_days(form)
         plugin = self._plugin_renders(form)
 
@@ -84,22 +140,28 @@ class ApiCallRepository:
             stored.c.date.between(bindparam("first"), bindparam("last")),
             ~_has_day(recorded_days, stored.c.user_id, stored.c.date),
         )
+        return union_all(
+            *(self._recorded_tallies(form, touched) if touched is not None else []),
+            _tally("platform", plugin.c.platform, plugin.c.calls).where(unrecorded),
+            _tally(ApiSource.DAILY, stored.c.date, stored.c.api_calls).where(*counted),
+            _tally(ApiSource.INFERRED, plugin.c.day, plugin.c.calls).where(inferred),
+        )
+
+    def _recorded_tallies(self, form: Form, touched: CTE) -> list[Select[Any]]:
+        recorded = select(touched).where(touched.c.day.between(1, bindparam("days"))).subquery()
         recorded_by = {
             ApiSource.RECORDED: recorded.c.day,
             "route": recorded.c.method + " " + recorded.c.route,
             "status": recorded.c.status_code,
+            "platform": recorded.c.platform,
         }
-        platforms = union_all(
-            select(recorded.c.platform, recorded.c.calls),
-            select(plugin.c.platform, plugin.c.calls).where(unrecorded),
-        ).subquery()
-        return union_all(
-            *(_tally(name, member, recorded.c.calls) for name, member in recorded_by.items()),
-            self._durations(form),
-            _tally("platform", platforms.c.platform, platforms.c.calls),
-            _tally(ApiSource.DAILY, stored.c.date, stored.c.api_calls).where(*counted),
-            _tally(ApiSource.INFERRED, plugin.c.day, plugin.c.calls).where(inferred),
-        )
+        tallies = [_tally(name, member, recorded.c.calls) for name, member in recorded_by.items()]
+        return [*tallies, self._durations(form)]
+
+    def _rolled_dates(self, form: Form) -> Select[Any]:
+        rolled = listed("rolled_dates", _CELLS["rolled_dates"], form.dialect)
+        owner = form.owner(self._catalog.api_calls.c.user_id)
+        return select(owner.label("user_id"), rolled.c.date)
 
     def _recorded(self, form: Form) -> CTE:
         """The recorded calls of all touched days, counted by everything that is asked of them."""
@@ -115,6 +177,7 @@ class ApiCallRepository:
                 form.within(a.user_id),
                 a.occurred_at >= bindparam("touched_start"),
                 a.occurred_at < bindparam("touched_until"),
+                form.unless_rolled(a.occurred_at),
             )
             .subquery()
         )
@@ -163,11 +226,14 @@ class ApiCallRepository:
             )
             .subquery()
         )
-        return (
-            select(*renders.c, func.count().label("calls"))
-            .group_by(*renders.c)
-            .cte("plugin_renders")
-        )
+        counted = select(*renders.c, func.count().label("calls")).group_by(*renders.c)
+        if not form.is_rolled("renders"):
+            return counted.cte("plugin_renders")
+        rolled = listed("rolled_plugin", _CELLS["rolled_plugin"], form.dialect).c
+        owner = form.owner(r.user_id).label("user_id")
+        cells = select(rolled.day, owner, rolled.date, rolled.platform, rolled.calls)
+        parts = [cells] if "renders" in form.in_cells else [counted, cells]
+        return union_all(*parts).cte("plugin_renders")
 
 
 def _touched_days(dates: DateRange) -> tuple[date, date]:

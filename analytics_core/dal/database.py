@@ -76,21 +76,26 @@ class Database:
 
     @contextmanager
     def read(self) -> Iterator[Connection]:
-        """A connection in a read-only transaction, which is always rolled back."""
+        """A connection in a read-only transaction of one snapshot, which is always rolled back."""
         with self._plain_words(), self._busy(), self.engine.connect() as connection:
             if self.dialect == "postgresql":
-                connection = connection.execution_options(postgresql_readonly=True)
+                connection = connection.execution_options(
+                    postgresql_readonly=True, isolation_level="REPEATABLE READ"
+                )
             yield connection
 
     @contextmanager
-    def write(self) -> Iterator[Connection]:
+    def write(self, *, snapshot: bool = False) -> Iterator[Connection]:
         """A connection in a transaction; leaving the block rolls back unless `commit()` was said.
 
-        Raises `ReadOnlyDatabase` for a product's own database.
+        With `snapshot`, all of it reads what was committed when it asked first. Raises
+        `ReadOnlyDatabase` for a product's own database.
         """
         if self.read_only:
             raise ReadOnlyDatabase(f"{self.label} is a product's own database and is only read")
         with self._plain_words(), self._busy(), self.engine.connect() as connection:
+            if snapshot and self.dialect == "postgresql":
+                connection = connection.execution_options(isolation_level="REPEATABLE READ")
             yield connection.execution_options(writes=True)
 
     @contextmanager

@@ -8,6 +8,7 @@ from sqlalchemy import Executable, String, func, literal, null, select, union_al
 
 from analytics_core.dal.catalog import Catalog
 from analytics_core.dal.question import Form, Questioner
+from analytics_core.dal.rollup.reading import RollupRepository, gaps_of
 from analytics_core.model.daterange import DateRange
 from analytics_core.model.scope import Scope
 
@@ -24,12 +25,26 @@ class FileTally:
 
 
 class FileRepository:
-    def __init__(self, catalog: Catalog, questioner: Questioner) -> None:
-        self._catalog, self._questioner = catalog, questioner
+    def __init__(self, catalog: Catalog, questioner: Questioner, rollups: RollupRepository) -> None:
+        self._catalog, self._questioner, self._rollups = catalog, questioner, rollups
 
     def tallies(self, scope: Scope, dates: DateRange) -> list[FileTally]:
-        """What came and went up to the end of the range, by full media type."""
-        return [FileTally(*row) for row in self._questioner.ask(self._write_tallies, scope, dates)]
+        """What came and went up to the end of the range, by full media type.
+
+        An event, day and media type may come in parts.
+        """
+        rolled = self._rollups.rolled("files", scope, dates, since_ever=True)
+        tallies: list[FileTally] = []
+        if rolled is None or rolled.gaps:
+            rows = self._questioner.ask(self._write_tallies, scope, dates, gaps_of(rolled))
+            tallies += [FileTally(*row) for row in rows]
+        if rolled:
+            events = ["file_created", "file_deleted"]
+            for one in self._rollups.sums(rolled, dates, by_day=events, before=events):
+                event = one.dimension.removeprefix("file_")
+                size = int(one.amount)
+                tallies.append(FileTally(event, one.day or 0, one.member or None, one.count, size))
+        return tallies
 
     def _write_tallies(self, form: Form) -> Executable:
         f = self._catalog.files.c

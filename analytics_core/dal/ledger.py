@@ -8,6 +8,7 @@ from sqlalchemy import Executable, func, select
 
 from analytics_core.dal.catalog import Catalog
 from analytics_core.dal.question import Form, Questioner
+from analytics_core.dal.rollup.reading import RollupRepository, gaps_of
 from analytics_core.model.daterange import DateRange
 from analytics_core.model.scope import Scope
 
@@ -23,14 +24,26 @@ class LedgerTally:
 
 
 class LedgerRepository:
-    def __init__(self, catalog: Catalog, questioner: Questioner) -> None:
-        self._catalog, self._questioner = catalog, questioner
+    def __init__(self, catalog: Catalog, questioner: Questioner, rollups: RollupRepository) -> None:
+        self._catalog, self._questioner, self._rollups = catalog, questioner, rollups
 
     def tallies(self, scope: Scope, dates: DateRange) -> list[LedgerTally]:
-        """The ledger up to the end of the range, which a balance needs from its first entry."""
-        return [
-            LedgerTally(*row) for row in self._questioner.ask(self._write_tallies, scope, dates)
-        ]
+        """The ledger up to the end of the range, which a balance needs from its first entry.
+
+        A day, kind and category may come in parts.
+        """
+        rolled = self._rollups.rolled("credit_transactions", scope, dates, since_ever=True)
+        tallies: list[LedgerTally] = []
+        if rolled is None or rolled.gaps:
+            rows = self._questioner.ask(self._write_tallies, scope, dates, gaps_of(rolled))
+            tallies += [LedgerTally(*row) for row in rows]
+        if rolled:
+            for one in self._rollups.sums(rolled, dates, by_day=["ledger"], before=["ledger"]):
+                kind, _, category = one.member.partition(" ")
+                tallies.append(
+                    LedgerTally(one.day or 0, kind or None, category or None, one.amount)
+                )
+        return tallies
 
     def _write_tallies(self, form: Form) -> Executable:
         t = self._catalog.credit_transactions.c

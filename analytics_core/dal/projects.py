@@ -8,6 +8,7 @@ from sqlalchemy import Executable, func, select
 
 from analytics_core.dal.catalog import Catalog
 from analytics_core.dal.question import Form, Questioner
+from analytics_core.dal.rollup.reading import RollupRepository, gaps_of, new_projects
 from analytics_core.model.daterange import DateRange
 from analytics_core.model.scope import Scope
 
@@ -23,8 +24,8 @@ class ProjectTally:
 
 
 class ProjectRepository:
-    def __init__(self, catalog: Catalog, questioner: Questioner) -> None:
-        self._catalog, self._questioner = catalog, questioner
+    def __init__(self, catalog: Catalog, questioner: Questioner, rollups: RollupRepository) -> None:
+        self._catalog, self._questioner, self._rollups = catalog, questioner, rollups
 
     def tallies(self, scope: Scope, dates: DateRange) -> list[ProjectTally]:
         return [
@@ -33,7 +34,13 @@ class ProjectRepository:
 
     def count_renders(self, scope: Scope, dates: DateRange) -> int:
         """The renders of the range that belong to projects created in it."""
-        count: int = self._questioner.ask(self._write_render_count, scope, dates)[0][0]
+        rolled = self._rollups.rolled("renders", scope, dates)
+        count = 0
+        if rolled is None or rolled.gaps:
+            found = self._questioner.ask(self._write_render_count, scope, dates, gaps_of(rolled))
+            count = int(found[0][0])
+        if rolled:
+            count += self._rollups.count_renders_of_new_projects(rolled, dates)
         return count
 
     def _write_tallies(self, form: Form) -> Executable:
@@ -50,8 +57,9 @@ class ProjectRepository:
         return select(*projects.c, func.count()).group_by(*projects.c)
 
     def _write_render_count(self, form: Form) -> Executable:
-        p, r = self._catalog.projects.c, self._catalog.renders.c
-        created = select(p.id).where(form.within(p.user_id), form.during(p.created_at))
+        r = self._catalog.renders.c
         return select(func.count()).where(
-            form.within(r.user_id), form.during(r.created_at), r.project_id.in_(created)
+            form.within(r.user_id),
+            form.during(r.created_at),
+            r.project_id.in_(new_projects(self._catalog, form)),
         )

@@ -6,12 +6,13 @@ users. So a statement is written for the form of a question; its scope and dates
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import Enum
 from functools import lru_cache
 from itertools import pairwise
+from types import MappingProxyType
 from typing import Any, TypeAlias
 
 from sqlalchemy import (
@@ -34,7 +35,8 @@ from sqlalchemy.dialects.postgresql import ARRAY
 
 from analytics_core.dal.catalog import Catalog
 from analytics_core.dal.database import Database
-from analytics_core.dal.tables import NaiveUtcInstant, microseconds
+from analytics_core.dal.listed import listed, parameters_of
+from analytics_core.dal.tables import NaiveUtcInstant, UtcInstant, microseconds
 from analytics_core.model.daterange import DateRange
 from analytics_core.model.scope import Scope
 
@@ -60,11 +62,16 @@ class Stretch:
 
 @dataclass(frozen=True, slots=True)
 class Form:
-    """What of a question changes its SQL: whose rows, and on SQLite where days are not 24 hours."""
+    """What of a question changes its SQL: whose rows, of which of their days, and on SQLite where
+    days are not 24 hours.
+    """
 
     dialect: str
     whose: Whose
     stretches: tuple[Stretch, ...]
+    # Nouns that are in rollup cells, but for gaps, and those that are there without any.
+    with_gaps: frozenset[str] = frozenset()
+    in_cells: frozenset[str] = frozenset()
 
     def within(self, owner: ColumnElement[str]) -> ColumnElement[bool]:
         """The condition that a row belongs to the scope; `owner` is the row's user id."""
@@ -84,11 +91,29 @@ class Form:
 
     def during(self, instant: ColumnElement[datetime]) -> ColumnElement[bool]:
         """The condition that an instant lies in the range."""
-        return and_(instant >= bindparam("start"), instant < bindparam("end"))
+        return and_(
+            instant >= bindparam("start"), instant < bindparam("end"), self.unless_rolled(instant)
+        )
 
     def until_end(self, instant: ColumnElement[datetime]) -> ColumnElement[bool]:
         """The condition that an instant lies in the range or before it."""
-        return instant < bindparam("end")
+        return and_(instant < bindparam("end"), self.unless_rolled(instant))
+
+    def unless_rolled(self, instant: ColumnElement[datetime]) -> ColumnElement[bool]:
+        """The condition that no rollup cell tells of an instant's row."""
+        noun = _noun(instant)
+        if noun in self.in_cells:
+            return false()
+        return self.in_gap(instant) if noun in self.with_gaps else true()
+
+    def is_rolled(self, noun: str) -> bool:
+        return noun in self.with_gaps | self.in_cells
+
+    def in_gap(self, instant: ColumnElement[datetime]) -> ColumnElement[bool]:
+        """The condition that an instant lies in one of the gaps of its noun."""
+        columns = {"gap_start": instant.type, "gap_end": instant.type}
+        gaps = listed(_gaps_of(_noun(instant)), columns, self.dialect).c
+        return and_(instant >= gaps.gap_start, instant < gaps.gap_end)
 
     def day_number(self, instant: ColumnElement[datetime]) -> ColumnElement[int]:
         """Which date of the range an instant counts on: 0 before it, 1 to `days`, then `days` + 1.
@@ -111,6 +136,11 @@ class Form:
 
 
 Writer: TypeAlias = Callable[[Form], Executable]
+# Half-open stretches of time, by noun.
+Gaps: TypeAlias = Mapping[str, Sequence[tuple[datetime, datetime]]]
+
+
+NO_GAPS: Gaps = MappingProxyType({})
 
 
 class Questioner:
@@ -119,19 +149,31 @@ class Questioner:
     def __init__(self, database: Database, catalog: Catalog) -> None:
         self._database, self._catalog = database, catalog
         self._written = lru_cache(maxsize=256)(_write)
+        self.dialect = database.dialect
 
     def ask(
-        self, write: Writer, scope: Scope, dates: DateRange | None = None, **more: Any
+        self,
+        write: Writer,
+        scope: Scope,
+        dates: DateRange | None = None,
+        gaps: Gaps = NO_GAPS,
+        **more: Any,
     ) -> list[tuple[Any, ...]]:
         """What the statement that `write` makes of the question's form answers for it.
 
         `write` is a method or function, the same for the same question; `more` are its parameters
-        besides those that scope and dates bring.
+        besides those that scope, dates and gaps bring. Of a noun that has gaps, or could have,
+        nothing else is read.
         """
         whose, people = self._whose(scope)
-        stretches, instants = _cut(dates, self._database.dialect) if dates else ((), {})
-        statement = self._written(write, Form(self._database.dialect, whose, stretches))
-        return self._database.rows(statement, {**people, **instants, **more})
+        dialect = self._database.dialect
+        stretches, instants = _cut(dates, dialect) if dates else ((), {})
+        with_gaps = frozenset(noun for noun, gaps_of_it in gaps.items() if gaps_of_it)
+        in_cells = frozenset(gaps) - with_gaps
+        statement = self._written(write, Form(dialect, whose, stretches, with_gaps, in_cells))
+        return self._database.rows(
+            statement, {**people, **instants, **gap_parameters(gaps, dialect), **more}
+        )
 
     def _whose(self, scope: Scope) -> tuple[Whose, dict[str, Any]]:
         if scope.user_ids is None:
@@ -145,6 +187,27 @@ class Questioner:
                 return Whose.ONE, {"user": one}
             case _:
                 return Whose.SEVERAL, {"users": ids}
+
+
+def gap_parameters(gaps: Gaps, dialect: str) -> dict[str, Any]:
+    """The parameters of conditions on gaps."""
+    columns = {"gap_start": UtcInstant(), "gap_end": UtcInstant()}
+    return {
+        name: value
+        for noun, stretches in gaps.items()
+        if stretches
+        for name, value in parameters_of(_gaps_of(noun), columns, stretches, dialect).items()
+    }
+
+
+def _noun(instant: ColumnElement[datetime]) -> str:
+    """Selectables of a catalog are named after their nouns."""
+    table: Any = getattr(instant, "table", None)
+    return str(getattr(table, "name", ""))
+
+
+def _gaps_of(noun: str) -> str:
+    return f"gaps_of_{noun}"
 
 
 def _write(write: Writer, form: Form) -> Executable:

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from sqlalchemy import Executable, Integer, case, cast, func, literal, null, select, union_all
 
 from analytics_core.dal.catalog import Catalog
 from analytics_core.dal.facets import DIGITS, digit, digit_of, word
 from analytics_core.dal.question import Form, Questioner
+from analytics_core.dal.rollup.reading import CellSum, Rolled, RollupRepository, gaps_of
 from analytics_core.model.daterange import DateRange
 from analytics_core.model.scope import Scope
 from analytics_core.model.vocabulary import RenderStatus
@@ -17,7 +19,7 @@ from analytics_core.model.vocabulary import RenderStatus
 
 @dataclass(frozen=True, slots=True)
 class RenderDay:
-    """The renders of one day of the range, numbered from 1; times in seconds.
+    """Renders of one day of the range, numbered from 1; times in seconds.
 
     `timed` of them are completed with a processing time above 0, which `seconds` adds up.
     """
@@ -35,8 +37,8 @@ class RenderDay:
 class RenderTallies:
     """The renders of a range twice over, by day and by each dimension of `dal.facets`.
 
-    A dimension is pairs of member and number of renders; the member is None for what is not in its
-    vocabulary.
+    Either may come in parts. A dimension is pairs of member and number of renders; the member is
+    None for what is not in its vocabulary.
     """
 
     days: list[RenderDay]
@@ -44,8 +46,8 @@ class RenderTallies:
 
 
 class RenderRepository:
-    def __init__(self, catalog: Catalog, questioner: Questioner) -> None:
-        self._catalog, self._questioner = catalog, questioner
+    def __init__(self, catalog: Catalog, questioner: Questioner, rollups: RollupRepository) -> None:
+        self._catalog, self._questioner, self._rollups = catalog, questioner, rollups
 
     def tallies(self, scope: Scope, dates: DateRange) -> RenderTallies:
         """The renders of the range, all from one look at the table, so that every way of counting
@@ -53,12 +55,32 @@ class RenderRepository:
         """
         days: list[RenderDay] = []
         dimensions: dict[str, list[tuple[str | None, int]]] = {name: [] for name in DIGITS}
-        for name, member, renders, *rest in self._questioner.ask(self._write, scope, dates):
+        rolled = self._rollups.rolled("renders", scope, dates)
+        rows: list[tuple[Any, ...]] = []
+        if rolled is None or rolled.gaps:
+            rows = self._questioner.ask(self._write, scope, dates, gaps_of(rolled))
+        for name, member, renders, *rest in rows:
             if name in dimensions:
                 dimensions[name].append((word(name, member), renders))
             else:
                 days.append(RenderDay(member, renders, *rest))
+        for one in self._cells(rolled, dates):
+            name = one.dimension.removeprefix("render_")
+            member = word(name, int(one.member))
+            dimensions[name].append((member, one.count))
+            if one.day is not None:
+                completed = one.count if member == RenderStatus.COMPLETED else 0
+                failed = one.count if member == RenderStatus.FAILED else 0
+                amounts = (one.count, one.amount, completed, failed, one.timed, one.seconds)
+                days.append(RenderDay(one.day, *amounts))
         return RenderTallies(days, dimensions)
+
+    def _cells(self, rolled: Rolled | None, dates: DateRange) -> list[CellSum]:
+        """By status and day, from which all that is told of a day follows; the rest in all."""
+        if rolled is None:
+            return []
+        others = [f"render_{name}" for name in DIGITS if name != "status"]
+        return self._rollups.sums(rolled, dates, by_day=["render_status"], in_all=others)
 
     def _write(self, form: Form) -> Executable:
         r = self._catalog.renders.c

@@ -15,6 +15,8 @@ from analytics_core.dal.ledger import LedgerRepository
 from analytics_core.dal.projects import ProjectRepository
 from analytics_core.dal.question import Questioner
 from analytics_core.dal.renders import RenderRepository
+from analytics_core.dal.rollup.kept import Kept
+from analytics_core.dal.rollup.reading import RollupRepository
 from analytics_core.dal.usage_tracking import UsageTrackingRepository
 from analytics_core.dal.users import UserRepository
 
@@ -33,16 +35,18 @@ class Repositories:
     extent: ExtentRepository
 
     @classmethod
-    def of(cls, database: Database, catalog: Catalog) -> Repositories:
+    def of(cls, database: Database, catalog: Catalog, kept: Kept | None) -> Repositories:
+        """The repositories of a database; `kept` says where its rollups are, if there are any."""
         questioner = Questioner(database, catalog)
+        rollups = RollupRepository(kept, questioner, catalog)
         return cls(
             users=UserRepository(database, catalog),
-            renders=RenderRepository(catalog, questioner),
-            ledger=LedgerRepository(catalog, questioner),
-            api_calls=ApiCallRepository(catalog, questioner),
+            renders=RenderRepository(catalog, questioner, rollups),
+            ledger=LedgerRepository(catalog, questioner, rollups),
+            api_calls=ApiCallRepository(catalog, questioner, rollups),
             keys=ApiKeyRepository(catalog, questioner),
-            files=FileRepository(catalog, questioner),
-            projects=ProjectRepository(catalog, questioner),
+            files=FileRepository(catalog, questioner, rollups),
+            projects=ProjectRepository(catalog, questioner, rollups),
             activity=ActivityRepository(catalog, questioner),
             usage_tracking=UsageTrackingRepository(database, catalog),
             extent=ExtentRepository(database, catalog),

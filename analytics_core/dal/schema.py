@@ -39,8 +39,8 @@ class Schema:
 
 
 # The revisions stand here too, so that checking a database does not import Alembic.
-WORKSPACE = Schema("workspace", Base.metadata, ("0001", "0002"))
-STATE = Schema("state", StateBase.metadata, ("0001",))
+WORKSPACE = Schema("workspace", Base.metadata, ("0001", "0002", "0003"))
+STATE = Schema("state", StateBase.metadata, ("0001", "0002"))
 
 
 def upgrade(database: Database, schema: Schema = WORKSPACE) -> None:

@@ -356,6 +356,64 @@ class EndingRow(Base):
     occurred_at: Mapped[datetime]
 
 
+class _RolledUser:
+    """A user of whom one noun is kept in rollup cells, all of it but the days that are marked.
+
+    Here and below, `source` is the database that the rows are in: 0 for the workspace's own, else
+    the number of a product's.
+    """
+
+    source: Mapped[int] = mapped_column(Integer, primary_key=True)
+    noun: Mapped[str] = mapped_column(String(32), primary_key=True)
+    user_id: Mapped[str] = mapped_column(String(64), primary_key=True)
+
+
+class _RollupCell:
+    """What one member of a dimension adds up to in a bucket of `width` seconds; see `dal.rollup`.
+
+    `amount` is in credits or bytes, `seconds` adds up the times of the `timed` renders.
+    """
+
+    source: Mapped[int] = mapped_column(Integer, primary_key=True)
+    user_id: Mapped[str] = mapped_column(String(64), primary_key=True)
+    dimension: Mapped[str] = mapped_column(String(32), primary_key=True)
+    width: Mapped[int] = mapped_column(Integer, primary_key=True)
+    start: Mapped[datetime] = mapped_column(primary_key=True)
+    member: Mapped[str] = mapped_column(String(300), primary_key=True)
+    count: Mapped[int]
+    amount: Mapped[Any] = mapped_column(sql.Numeric().with_variant(BigInteger(), "sqlite"))
+    timed: Mapped[int]
+    seconds: Mapped[float]
+
+
+class _RollupMark:
+    """A user's UTC day of which something changed since its cells were made.
+
+    No user: whoever may be worth cells has to be looked for.
+    """
+
+    id: Mapped[int] = mapped_column(
+        BigInteger().with_variant(Integer, "sqlite"), primary_key=True, autoincrement=True
+    )
+    source: Mapped[int] = mapped_column(Integer)
+    noun: Mapped[str] = mapped_column(String(32))
+    user_id: Mapped[str] = mapped_column(String(64))
+    day: Mapped[date]
+
+
+class RolledUserRow(_RolledUser, Base):
+    __tablename__ = "rolled_users"
+
+
+class RollupCellRow(_RollupCell, Base):
+    __tablename__ = "rollup_cells"
+
+
+class RollupMarkRow(_RollupMark, Base):
+    __tablename__ = "rollup_marks"
+    __table_args__ = (Index("ix_rollup_marks_page", "source", "user_id", "noun", "day"),)
+
+
 class SetAsideEventRow(Base):
     """An event that was acknowledged and cannot be counted, as JSON, with the reason."""
 
@@ -387,3 +445,32 @@ class SourceRow(StateBase):
     identity: Mapped[str] = mapped_column(String(64), unique=True)
     label: Mapped[str]
     first_seen_at: Mapped[datetime]
+
+
+class FollowedUserRow(_RolledUser, StateBase):
+    __tablename__ = "followed_users"
+
+
+class FollowedCellRow(_RollupCell, StateBase):
+    __tablename__ = "followed_cells"
+
+
+class FollowedMarkRow(_RollupMark, StateBase):
+    __tablename__ = "followed_marks"
+    __table_args__ = (Index("ix_followed_marks_page", "source", "user_id", "noun", "day"),)
+
+
+class FollowedNounRow(StateBase):
+    """How far a noun of a product's database has been followed.
+
+    Changes up to `seen_until` are known, as of `looked_at`; everything was compared at
+    `reconciled_at`.
+    """
+
+    __tablename__ = "followed_nouns"
+
+    source: Mapped[int] = mapped_column(Integer, primary_key=True)
+    noun: Mapped[str] = mapped_column(String(32), primary_key=True)
+    seen_until: Mapped[datetime]
+    looked_at: Mapped[datetime]
+    reconciled_at: Mapped[datetime]

@@ -174,7 +174,7 @@ class DateRange:
     @property
     def day_starts(self) -> tuple[datetime, ...]:
         """The UTC instant at which each date of the range begins, in order."""
-        return tuple(first_instant(day, self.zone) for day in self.dates)
+        return _day_starts(self)
 
     def before(self, today: date) -> DateRange:
         """The period before, which this range is compared with.
@@ -208,3 +208,9 @@ class DateRange:
 
     def __str__(self) -> str:
         return f"{self.first}..{self.last}"
+
+
+@lru_cache(maxsize=256)
+def _day_starts(dates: DateRange) -> tuple[datetime, ...]:
+    # Asked for by every question of a page.
+    return tuple(first_instant(day, dates.zone) for day in dates.dates)

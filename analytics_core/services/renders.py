@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
+
 from analytics_core.dal.renders import RenderDay, RenderRepository
 from analytics_core.model.results import RenderStats
 from analytics_core.model.scope import Scope
@@ -13,8 +15,10 @@ from analytics_core.services.window import Window
 def render_stats(repository: RenderRepository, scope: Scope, window: Window) -> RenderStats:
     tallies = repository.tallies(scope, window.dates)
     everything, kinds = tallies.days, tallies.dimensions
-    by_number = {day.day: day for day in everything}
-    days = [by_number.get(number) for number in range(1, window.days + 1)]
+    by_number: dict[int, list[RenderDay]] = defaultdict(list)
+    for part in everything:
+        by_number[part.day].append(part)
+    days = [by_number.get(number, []) for number in range(1, window.days + 1)]
     return RenderStats(
         total=sum(day.renders for day in everything),
         by_type=closed_partition(kinds["type"], RenderType),
@@ -24,9 +28,9 @@ def render_stats(repository: RenderRepository, scope: Scope, window: Window) -> 
         average_processing_time=_average_time(everything),
         success_rate=_success_rate(everything),
         credits_spent=sum(day.credits or 0 for day in everything),
-        by_day=tuple(day.renders if day else 0 for day in days),
-        processing_time_by_day=tuple(_average_time([day] if day else []) for day in days),
-        success_rate_by_day=tuple(_success_rate([day] if day else []) for day in days),
+        by_day=tuple(sum(part.renders for part in day) for day in days),
+        processing_time_by_day=tuple(map(_average_time, days)),
+        success_rate_by_day=tuple(map(_success_rate, days)),
     )
 
 

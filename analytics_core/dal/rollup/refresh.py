@@ -1,0 +1,271 @@
+"""Renewing cells: of users who are rolled, the days that are marked."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, time, timedelta
+from typing import Any
+
+from sqlalchemy import (
+    Connection,
+    Executable,
+    and_,
+    delete,
+    exists,
+    func,
+    insert,
+    or_,
+    select,
+    union,
+)
+
+from analytics_core.dal.catalog import Catalog
+from analytics_core.dal.database import Database
+from analytics_core.dal.days import utc_date
+from analytics_core.dal.question import Form, Whose, gap_parameters
+from analytics_core.dal.rollup.kept import Kept
+from analytics_core.dal.rollup.marking import is_marking, start_marking
+from analytics_core.dal.rollup.sets import CELL, DIMENSIONS, FACTS, cells
+
+# Adding up fewer rows than that takes a database a few milliseconds.
+WORTH = 5_000
+# So many days of a user are renewed in one transaction, and so many users looked at.
+_DAYS_AT_ONCE = 31
+_USERS_AT_ONCE = 1_000
+_CELLS_AT_ONCE = 5_000
+# Nobody's id; the day plays no part.
+ANYBODY, _NO_DAY = "", date(1970, 1, 1)
+_ONE_DAY = timedelta(days=1)
+
+
+@dataclass(frozen=True, slots=True)
+class Refreshed:
+    """What a refresh did: users rolled from now on, and days of users renewed."""
+
+    users: int = 0
+    days: int = 0
+
+    def __add__(self, other: Refreshed) -> Refreshed:
+        return Refreshed(self.users + other.users, self.days + other.days)
+
+
+def stretches(days: Sequence[date]) -> list[tuple[datetime, datetime]]:
+    """UTC days as half-open stretches of time, those that touch as one."""
+    made: list[tuple[datetime, datetime]] = []
+    for day in sorted(days):
+        start = datetime.combine(day, time(), UTC)
+        if made and made[-1][1] == start:
+            made[-1] = made[-1][0], start + _ONE_DAY
+        else:
+            made.append((start, start + _ONE_DAY))
+    return made
+
+
+class RollupRefresh:
+    """Brings the rollups of one database up to date; `worth` rows make a user rolled.
+
+    Each step is a transaction: a refresh that was killed goes on where it was, and two at once
+    take turns.
+    """
+
+    def __init__(
+        self, kept: Kept, source: Database, catalog: Catalog, *, worth: int = WORTH
+    ) -> None:
+        self._kept, self._source, self._catalog, self._worth = kept, source, catalog, worth
+        self._is_own = kept.database is source
+
+    def run(self) -> Iterator[Refreshed]:
+        """Do what there is to do when it begins, and say after each step what was done."""
+        if self._is_own:
+            self._begin()
+        for noun in FACTS:
+            for user_ids in self._looked_for(noun):
+                yield Refreshed(users=self._roll(noun, user_ids))
+        for noun, user_id in self._marked():
+            while days := self._renew(noun, user_id):
+                yield Refreshed(days=days)
+                if days < _DAYS_AT_ONCE:
+                    break
+
+    # --- who is rolled ---
+
+    def _begin(self) -> None:
+        """The first time, and after rows were loaded in bulk: nothing known so far counts."""
+        kept = self._kept
+        with kept.database.read() as connection:
+            if is_marking(connection):
+                return
+        with kept.refreshing() as transaction:
+            if is_marking(transaction):
+                return
+            start_marking(transaction)
+            for table in (kept.users, kept.cells, kept.marks):
+                transaction.execute(delete(table))
+            self.look_for_anybody(transaction, *FACTS)
+            transaction.commit()
+
+    def look_for_anybody(self, transaction: Connection, *nouns: str) -> None:
+        """Let the next steps look through everybody, and renew who is rolled already."""
+        marks = [
+            {"source": self._kept.source, "noun": noun, "user_id": ANYBODY, "day": _NO_DAY}
+            for noun in nouns
+        ]
+        transaction.execute(insert(self._kept.marks), marks)
+
+    def _looked_for(self, noun: str) -> Iterator[list[str]]:
+        """Users who may have become worth it, some at a time."""
+        m, u = self._kept.marks.c, self._kept.users.c
+        rolled = exists().where(u.source == m.source, u.noun == m.noun, u.user_id == m.user_id)
+        marked = (
+            select(m.user_id)
+            .where(m.source == self._kept.source, m.noun == noun, ~rolled)
+            .distinct()
+        )
+        found = sorted(row[0] for row in self._kept.database.rows(marked))
+        if found and found[0] == ANYBODY:
+            heavy = {row[0] for row in self._source.rows(self._heavy(noun))}
+            # That mark goes last: what was not looked at before a crash is looked for again.
+            found = [*sorted(heavy.union(found[1:])), ANYBODY]
+        for first in range(0, len(found), _USERS_AT_ONCE):
+            yield found[first : first + _USERS_AT_ONCE]
+
+    def _heavy(self, noun: str, user_ids: Sequence[str] | None = None) -> Executable:
+        parts = []
+        for owner, instant in self._instants(noun):
+            part = select(owner.label("user_id")).where(instant.is_not(None))
+            parts.append(part if user_ids is None else part.where(owner.in_(user_ids)))
+        rows = parts[0].subquery() if len(parts) == 1 else parts[0].union_all(*parts[1:]).subquery()
+        return select(rows.c.user_id).group_by(rows.c.user_id).having(func.count() >= self._worth)
+
+    def _instants(self, noun: str) -> list[tuple[Any, Any]]:
+        return [(fact.noun.c.user_id, fact.instant) for fact in FACTS[noun](self._catalog)]
+
+    def _roll(self, noun: str, user_ids: list[str]) -> int:
+        """Make those of the users rolled that are worth it, all their days marked."""
+        kept = self._kept
+        m, u = kept.marks.c, kept.users.c
+        with kept.refreshing() as transaction:
+            known = self._catalog.users.c.id.type
+            ids = [one for one in user_ids if one and self._catalog.may_be_id(one, known)]
+            heavy = (
+                {row[0] for row in self._ask(transaction, self._heavy(noun, ids))} if ids else ()
+            )
+            is_one = and_(u.source == kept.source, u.noun == noun, u.user_id.in_(user_ids))
+            rolled = set(transaction.execute(select(u.user_id).where(is_one)).scalars())
+            transaction.execute(
+                delete(kept.marks).where(
+                    m.source == kept.source,
+                    m.noun == noun,
+                    m.user_id.in_([one for one in user_ids if one not in rolled]),
+                )
+            )
+            new = sorted(set(heavy) - rolled)
+            for user_id in new:
+                transaction.execute(
+                    insert(kept.users),
+                    {"source": kept.source, "noun": noun, "user_id": user_id},
+                )
+                self._mark(transaction, noun, user_id)
+            transaction.commit()
+        return len(new)
+
+    def _mark(self, transaction: Connection, noun: str, user_id: str) -> None:
+        """Mark every day that a user has rows on."""
+        parts = [
+            select(utc_date(instant, self._source.dialect).label("day")).where(
+                owner == user_id, instant.is_not(None)
+            )
+            for owner, instant in self._instants(noun)
+        ]
+        days = self._ask(transaction, union(*parts))
+        marks = [
+            {"source": self._kept.source, "noun": noun, "user_id": user_id, "day": row[0]}
+            for row in days
+        ]
+        if marks:
+            transaction.execute(insert(self._kept.marks), marks)
+
+    # --- their days ---
+
+    def _marked(self) -> list[tuple[str, str]]:
+        m, u = self._kept.marks.c, self._kept.users.c
+        marked = (
+            select(m.noun, m.user_id)
+            .where(m.source == self._kept.source)
+            .join(
+                u.noun.table, and_(u.source == m.source, u.noun == m.noun, u.user_id == m.user_id)
+            )
+            .distinct()
+            .order_by(m.noun, m.user_id)
+        )
+        return [(noun, user_id) for noun, user_id in self._kept.database.rows(marked)]
+
+    def _renew(self, noun: str, user_id: str) -> int:
+        """Renew the first days of a user that are marked; how many they were."""
+        kept = self._kept
+        m, c = kept.marks.c, kept.cells.c
+        with kept.refreshing() as transaction:
+            is_theirs = and_(m.source == kept.source, m.noun == noun, m.user_id == user_id)
+            first = select(m.day).where(is_theirs).distinct().order_by(m.day).limit(_DAYS_AT_ONCE)
+            days = list(transaction.execute(first).scalars())
+            if not days:
+                return 0
+            gaps = stretches(days)
+            transaction.execute(
+                delete(kept.cells).where(
+                    c.source == kept.source,
+                    c.user_id == user_id,
+                    c.dimension.in_(DIMENSIONS[noun]),
+                    or_(*(and_(c.start >= start, c.start < end) for start, end in gaps)),
+                )
+            )
+            self._add_cells(transaction, noun, user_id, gaps)
+            transaction.execute(delete(kept.marks).where(is_theirs, m.day.in_(days)))
+            transaction.commit()
+        return len(days)
+
+    def _add_cells(
+        self,
+        transaction: Connection,
+        noun: str,
+        user_id: str,
+        gaps: Sequence[tuple[datetime, datetime]],
+    ) -> None:
+        statement, parameters = cells_of(
+            self._source, self._catalog, self._kept.source, noun, user_id, gaps
+        )
+        if self._is_own:
+            added = insert(self._kept.cells).from_select(CELL, statement)
+            transaction.execute(added, parameters)
+            return
+        with self._source.read() as connection:
+            portions = connection.execution_options(yield_per=_CELLS_AT_ONCE)
+            for portion in portions.execute(statement, parameters).partitions():
+                transaction.execute(
+                    insert(self._kept.cells),
+                    [dict(zip(CELL, row, strict=True)) for row in portion],
+                )
+
+    def _ask(self, transaction: Connection, statement: Executable) -> list[tuple[Any, ...]]:
+        """Ask the tables: of our own database within the transaction, else on their own."""
+        if self._is_own:
+            return [tuple(row) for row in transaction.execute(statement)]
+        return self._source.rows(statement)
+
+
+def cells_of(
+    source: Database,
+    catalog: Catalog,
+    number: int,
+    noun: str,
+    user_id: str,
+    gaps: Sequence[tuple[datetime, datetime]],
+) -> tuple[Any, dict[str, Any]]:
+    """The statement that adds up a user's rows within gaps, and its parameters."""
+    form = Form(source.dialect, Whose.ONE, (), frozenset({noun}))
+    parameters = {"user": user_id, "user_of_cells": user_id, "source": number}
+    return (
+        cells(catalog, noun, form),
+        {**parameters, **gap_parameters({noun: gaps}, source.dialect)},
+    )

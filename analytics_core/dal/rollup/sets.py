@@ -1,0 +1,219 @@
+"""What rows are added up by: one set of cells for each dimension that a chart groups by."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import (
+    ColumnElement,
+    Executable,
+    FromClause,
+    Integer,
+    Select,
+    String,
+    and_,
+    bindparam,
+    case,
+    func,
+    literal,
+    literal_column,
+    select,
+    type_coerce,
+    union_all,
+)
+from sqlalchemy import types as sql
+
+from analytics_core.dal.catalog import Catalog
+from analytics_core.dal.facets import digit, digit_of
+from analytics_core.dal.question import Form
+from analytics_core.dal.tables import NaiveUtcInstant
+from analytics_core.model.vocabulary import RenderStatus
+
+QUARTER, HOUR, DAY = 900, 3_600, 86_400
+# Every number of a day's series is read from cells; one of an hour spares three of four reads in
+# zones whose days begin on the hour. What is only wanted for a whole range needs days, and quarters
+# at its ends.
+_BY_DAY = (QUARTER, HOUR, DAY)
+_BY_RANGE = (QUARTER, DAY)
+
+Columns = Mapping[str, ColumnElement[Any]]
+
+
+@dataclass(frozen=True)
+class Fact:
+    """One thing that rows of a noun tell, at an instant: the members it counts for, and amounts."""
+
+    noun: FromClause
+    instant: ColumnElement[datetime]
+    members: Columns
+    amount: ColumnElement[Any] | None = None
+    seconds: ColumnElement[Any] | None = None
+
+
+def _renders(catalog: Catalog) -> list[Fact]:
+    r = catalog.renders.c
+    completed = digit("status", r.facets) == digit_of("status", RenderStatus.COMPLETED)
+    return [
+        Fact(
+            catalog.renders,
+            r.created_at,
+            {
+                **{
+                    f"render_{name}": digit(name, r.facets)
+                    for name in ("status", "type", "quality", "platform")
+                },
+                "render_source_platform": func.nullif(r.source_platform, literal_column("''")),
+                "render_project": r.project_id,
+            },
+            amount=r.credits_cost,
+            seconds=case((and_(completed, r.processing_time > 0), r.processing_time)),
+        )
+    ]
+
+
+def _ledger(catalog: Catalog) -> list[Fact]:
+    t = catalog.credit_transactions.c
+    # Neither has a space in it.
+    member = func.coalesce(t.kind, "") + " " + func.coalesce(t.category, "")
+    return [
+        Fact(catalog.credit_transactions, t.created_at, {"ledger": member}, amount=t.amount),
+    ]
+
+
+def _files(catalog: Catalog) -> list[Fact]:
+    f = catalog.files.c
+    kinds = {"file_created": func.coalesce(f.media_type, "")}
+    return [
+        Fact(catalog.files, f.created_at, kinds, amount=f.size),
+        Fact(catalog.files, f.deleted_at, {"file_deleted": literal("")}, amount=f.size),
+    ]
+
+
+def _api_calls(catalog: Catalog) -> list[Fact]:
+    a = catalog.api_calls.c
+    return [
+        Fact(
+            catalog.api_calls,
+            a.occurred_at,
+            {
+                "call_status": a.status_code,
+                "call_platform": func.coalesce(a.platform, ""),
+                "call_route": a.method + " " + a.route,
+                "call_duration": a.duration_bucket,
+            },
+        )
+    ]
+
+
+# A member of None is in no cell.
+FACTS: Mapping[str, Callable[[Catalog], list[Fact]]] = {
+    "renders": _renders,
+    "credit_transactions": _ledger,
+    "files": _files,
+    "api_calls": _api_calls,
+}
+WIDTHS: Mapping[str, tuple[int, ...]] = {
+    "render_status": _BY_DAY,
+    "render_source_platform": _BY_DAY,
+    "render_type": _BY_RANGE,
+    "render_quality": _BY_RANGE,
+    "render_platform": _BY_RANGE,
+    "render_project": _BY_RANGE,
+    "ledger": _BY_DAY,
+    "file_created": _BY_DAY,
+    "file_deleted": _BY_DAY,
+    "call_status": _BY_DAY,
+    "call_platform": _BY_RANGE,
+    "call_route": _BY_RANGE,
+    "call_duration": _BY_RANGE,
+}
+DIMENSIONS: Mapping[str, tuple[str, ...]] = {
+    "renders": (
+        *("render_status", "render_type", "render_quality", "render_platform"),
+        *("render_source_platform", "render_project"),
+    ),
+    "credit_transactions": ("ledger",),
+    "files": ("file_created", "file_deleted"),
+    "api_calls": ("call_status", "call_platform", "call_route", "call_duration"),
+}
+CELL = (
+    *("source", "user_id", "dimension", "width", "start", "member"),
+    *("count", "amount", "timed", "seconds"),
+)
+
+
+def cells(catalog: Catalog, noun: str, form: Form) -> Executable:
+    """The cells of one user's days, as rows of `CELL`; the days are the gaps of the form."""
+    made: list[Select[Any]] = []
+    for number, fact in enumerate(FACTS[noun](catalog)):
+        rows = _rows(fact, form, f"rows_{number}")
+        for dimension in fact.members:
+            quarters = _added_up(rows, dimension).cte(f"quarters_{dimension}")
+            for width in WIDTHS[dimension]:
+                made.append(_widened(quarters, dimension, width, form.dialect))
+    return union_all(*made)
+
+
+def _rows(fact: Fact, form: Form, name: str) -> FromClause:
+    nothing: ColumnElement[int] = literal_column("0")
+    return (
+        select(
+            bucket(fact.instant, QUARTER, form.dialect).label("start"),
+            *(member.cast(String).label(name) for name, member in fact.members.items()),
+            (func.coalesce(fact.amount, 0) if fact.amount is not None else nothing).label("amount"),
+            (fact.seconds if fact.seconds is not None else literal_column("NULL"))
+            .cast(sql.Double)
+            .label("seconds"),
+        )
+        .where(form.within(fact.noun.c.user_id), form.in_gap(fact.instant))
+        .cte(name)
+    )
+
+
+def _added_up(rows: FromClause, dimension: str) -> Select[Any]:
+    member = rows.c[dimension]
+    return (
+        select(
+            rows.c.start,
+            member.label("member"),
+            func.count().label("count"),
+            func.sum(rows.c.amount).label("amount"),
+            func.count(rows.c.seconds).label("timed"),
+            func.coalesce(func.sum(rows.c.seconds), 0.0).label("seconds"),
+        )
+        .where(member.is_not(None))
+        .group_by(rows.c.start, member)
+    )
+
+
+def _widened(quarters: FromClause, dimension: str, width: int, dialect: str) -> Select[Any]:
+    q = quarters.c
+    about = (
+        bindparam("source", type_=Integer),
+        bindparam("user_of_cells", type_=String),
+        literal(dimension),
+        literal(width),
+    )
+    sums = [q.count, q.amount, q.timed, q.seconds]
+    if width == QUARTER:
+        return select(*about, q.start, q.member, *sums)
+    start = bucket(q.start, width, dialect)
+    return select(*about, start, q.member, *map(func.sum, sums)).group_by(start, q.member)
+
+
+def bucket(instant: ColumnElement[datetime], width: int, dialect: str) -> ColumnElement[datetime]:
+    """The instant at which the bucket of this width, in seconds, begins that an instant is in."""
+    if dialect == "postgresql":
+        naive = isinstance(instant.type, NaiveUtcInstant)
+        first = "timestamp '1970-01-01'" if naive else "timestamptz '1970-01-01 00:00:00+00'"
+        return type_coerce(
+            func.date_bin(
+                literal_column(f"interval '{width} seconds'"), instant, literal_column(first)
+            ),
+            instant.type,
+        )
+    moment = type_coerce(instant, sql.BigInteger)
+    return type_coerce(moment - moment % (width * 1_000_000), instant.type)
