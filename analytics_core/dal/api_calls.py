@@ -82,8 +82,13 @@ class ApiCallRepository:
         if calls:
             cells["rolled_dates"] = [(one,) for one in sorted(rolled_dates)]
         if renders:
-            cells["rolled_plugin"] = self._rollups.by_date(
-                renders, dates, "render_source_platform", dates.start, dates.end
+            # Where every day has recorded calls, renders stand for none.
+            cells["rolled_plugin"] = (
+                self._rollups.by_date(
+                    renders, dates, "render_source_platform", dates.start, dates.end
+                )
+                if len(rolled_dates) < (end - first).days
+                else []
             )
         dialect = self._questioner.dialect
         listings = [

@@ -11,12 +11,12 @@ import os
 import sqlite3
 import threading
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Hashable, Iterator, Mapping
 from contextlib import contextmanager, nullcontext
 from datetime import timedelta
 from decimal import Decimal
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 from urllib.parse import quote
 
 from sqlalchemy import Connection, Engine, Executable, create_engine, event, make_url, text
@@ -25,6 +25,8 @@ from sqlalchemy.engine import URL
 from sqlalchemy.pool import QueuePool
 
 from analytics_core.errors import DatabaseUnavailable, ReadOnlyDatabase, SettingsError
+
+Answer = TypeVar("Answer")
 
 MAX_CONNECTIONS = 2
 IDLE = timedelta(seconds=30)
@@ -102,11 +104,19 @@ class Database:
     def reading(self) -> Iterator[None]:
         """Within the block, all that this thread asks by `rows` shares one read transaction."""
         with self.read() as connection:
-            self._shared.connection = connection
+            self._shared.connection, self._shared.answers = connection, {}
             try:
                 yield
             finally:
-                del self._shared.connection
+                del self._shared.connection, self._shared.answers
+
+    def once(self, key: Hashable, ask: Callable[[], Answer]) -> Answer:
+        """What `ask` answers, asked once in the transaction of `reading`: it is one snapshot."""
+        answers: dict[Hashable, Any] = getattr(self._shared, "answers", {})
+        if key not in answers:
+            answers[key] = ask()
+        answer: Answer = answers[key]
+        return answer
 
     def rows(
         self, statement: Executable, parameters: Mapping[str, Any] | None = None

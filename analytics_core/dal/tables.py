@@ -380,9 +380,9 @@ class _RollupCell:
     width: Mapped[int] = mapped_column(Integer, primary_key=True)
     start: Mapped[datetime] = mapped_column(primary_key=True)
     member: Mapped[str] = mapped_column(String(300), primary_key=True)
-    count: Mapped[int]
+    count: Mapped[int] = mapped_column(Integer)
     amount: Mapped[Any] = mapped_column(sql.Numeric().with_variant(BigInteger(), "sqlite"))
-    timed: Mapped[int]
+    timed: Mapped[int] = mapped_column(Integer)
     seconds: Mapped[float]
 
 

@@ -92,14 +92,25 @@ class RollupRepository:
         """
         if self._questioner is None or scope.only_user is None or not _fits(dates, QUARTER):
             return None
-        found = self._questioner.ask(self._write_rolled, scope, noun=noun)
-        if not found:
+        found = self._marked(self._questioner, scope).get(noun)
+        if found is None:
             return None
-        marked = tuple(row[0] for row in found if row[0])
+        marked = tuple(found)
         # A range may be named after a date that it does not touch; a day more does no harm.
         first, last = dates.start.date() - _ONE_DAY, dates.end.date() + _ONE_DAY
         gaps = stretches([d for d in marked if d <= last and (since_ever or d >= first)])
         return Rolled(noun, scope.only_user, marked, tuple(gaps))
+
+    def _marked(self, questioner: Questioner, scope: Scope) -> dict[str, list[date]]:
+        """The marked days of each noun that a user has in cells."""
+
+        def ask() -> dict[str, list[date]]:
+            marked: dict[str, list[date]] = {}
+            for noun, day in questioner.ask(self._write_marked, scope):
+                marked.setdefault(noun, []).extend([day] if day else [])
+            return marked
+
+        return self._here.database.once(("marked", scope), ask)
 
     def sums(
         self,
@@ -151,14 +162,14 @@ class RollupRepository:
 
     # --- statements ---
 
-    def _write_rolled(self, form: Form) -> Executable:
+    def _write_marked(self, form: Form) -> Executable:
         kept = self._here
         u, m = kept.users.c, kept.marks.c
         is_theirs = and_(m.source == u.source, m.noun == u.noun, m.user_id == u.user_id)
         return (
-            select(m.day)
+            select(u.noun, m.day)
             .select_from(kept.users.outerjoin(kept.marks, is_theirs))
-            .where(u.source == kept.source, form.within(u.user_id), u.noun == bindparam("noun"))
+            .where(u.source == kept.source, form.within(u.user_id))
             .distinct()
         )
 

@@ -26,9 +26,9 @@ def upgrade() -> None:
         sa.Column("width", sa.Integer(), nullable=False),
         sa.Column("start", INSTANT, nullable=False),
         sa.Column("member", sa.String(300), nullable=False),
-        sa.Column("count", sa.BigInteger(), nullable=False),
+        sa.Column("count", sa.Integer(), nullable=False),
         sa.Column("amount", sa.Numeric().with_variant(sa.BigInteger(), "sqlite"), nullable=False),
-        sa.Column("timed", sa.BigInteger(), nullable=False),
+        sa.Column("timed", sa.Integer(), nullable=False),
         sa.Column("seconds", sa.Double(), nullable=False),
         sa.PrimaryKeyConstraint(
             *("source", "user_id", "dimension", "width", "start", "member"),
