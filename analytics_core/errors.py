@@ -154,3 +154,13 @@ class ReportFailed(AnalyticsError):
         self.error, self.kept = error, kept
         where = f"cell {cell} ({heading})" if heading else f"cell {cell}"
         super().__init__(f"{notebook}: {where} failed with {error} (kept as {kept})")
+
+
+class NothingKept(AnalyticsError):
+    """A product's database without a state database in which something could be kept of it."""
+
+    def __init__(self, label: str) -> None:
+        super().__init__(
+            f"nothing is kept of {label}: set ANALYTICS_STATE_URL and run `analytics init`"
+        )
+        self.label = label

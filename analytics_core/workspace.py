@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from datetime import UTC, date, datetime
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, TypeAlias
@@ -16,7 +16,8 @@ from analytics_core.dal.profile import read_profile
 from analytics_core.dal.repositories import Repositories
 from analytics_core.dal.rollup.kept import Kept
 from analytics_core.dal.side_by_side import SideBySide
-from analytics_core.errors import ScopeError, UnknownZone
+from analytics_core.dal.state import StateRepository
+from analytics_core.errors import NothingKept, ScopeError, UnknownZone
 from analytics_core.model.daterange import DateRange, date_of, read_zone
 from analytics_core.model.results import ApiStats, Comparison, CreditStats, RenderStats
 from analytics_core.model.scope import Scope
@@ -31,6 +32,8 @@ if TYPE_CHECKING:
 
     from analytics_core.charts.page import Page
     from analytics_core.charts.values import Chart
+    from analytics_core.dal.rollup.refresh import Refreshed
+    from analytics_core.dal.rollup.verify import CellDifference
     from analytics_core.drawing.sheet import Part, Sheet
     from analytics_core.model.storage import StorageScan
 
@@ -62,6 +65,8 @@ class Workspace:
         self.database = Database(
             settings.database_url.get_secret_value(), read_only=settings.profile is not None
         )
+        state = settings.state_url if settings.profile is not None else None
+        self._state = Database(state.get_secret_value()) if state else None
         self._side_by_side = SideBySide(self.database)
 
     @classmethod
@@ -163,6 +168,35 @@ class Workspace:
         comparison = StoredObjectComparison(self.database, self._catalog)
         return scan(comparison, url, PathPattern.read(pattern), self._clock())
 
+    def refresh_rollups(self) -> Iterator[Refreshed]:
+        """Bring the rollups up to date, telling after each step what was done.
+
+        Raises `NothingKept` where a product's database has no state database to keep them in.
+        """
+        from analytics_core.dal.rollup.refresh import RollupRefresh
+
+        self.scope.narrow(Scope.everyone())
+        yield from RollupRefresh(
+            self._where_kept(), self.database, self._catalog, self._clock()
+        ).run()
+
+    def verify_rollups(self, sample: int | None = None) -> Iterator[CellDifference]:
+        """What rollups say otherwise than the rows; of everything, or of `sample` months of users.
+
+        Raises `NothingKept`.
+        """
+        from analytics_core.dal.rollup.verify import RollupVerification
+
+        self.scope.narrow(Scope.everyone())
+        verification = RollupVerification(self._where_kept(), self.database, self._catalog)
+        yield from verification.differences(sample)
+
+    def _where_kept(self) -> Kept:
+        _ = self.repositories
+        if self._kept is None:
+            raise NothingKept(self.database.label)
+        return self._kept
+
     def find_user(self, email_or_id: str) -> User:
         """The user with this e-mail address or id; raises `UnknownUser`, also outside the scope."""
         return self.repositories.users.get_one(email_or_id, self.scope)
@@ -186,8 +220,18 @@ class Workspace:
     @cached_property
     def repositories(self) -> Repositories:
         """The repositories, once the database has been found fit for them."""
-        kept = Kept.own(self.database) if self.settings.profile is None else None
-        return Repositories.of(self.database, self._catalog, kept)
+        return Repositories.of(self.database, self._catalog, self._kept)
+
+    @cached_property
+    def _kept(self) -> Kept | None:
+        """Where rollups are: beside our own tables, or in the state database of a product's."""
+        if self.settings.profile is None:
+            return Kept.own(self.database)
+        if self._state is None:
+            return None
+        schema.check(self._state, schema.STATE)
+        number = StateRepository(self._state).find_source(self.database)
+        return Kept.apart(self._state, number) if number is not None else None
 
     @cached_property
     def _catalog(self) -> Catalog:
@@ -223,6 +267,8 @@ class Workspace:
         """Give back everything that was opened."""
         self._side_by_side.close()
         self.database.close()
+        if self._state is not None:
+            self._state.close()
 
     def __enter__(self) -> Workspace:
         return self

@@ -23,6 +23,7 @@ from analytics_core.cli import (
     init,
     lab,
     report,
+    rollup,
     spool,
     stats,
     storage,
@@ -49,6 +50,7 @@ app.command("lab")(lab.lab)
 app.command("doctor")(doctor.doctor)
 app.command("backfill")(backfill.backfill)
 app.add_typer(spool.app, name="spool")
+app.add_typer(rollup.app, name="rollup")
 app.add_typer(storage.app, name="storage")
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from sqlalchemy import (
@@ -42,7 +42,7 @@ from sqlalchemy.types import TypeEngine
 from analytics_core.dal.database import Database
 from analytics_core.dal.days import utc_date
 from analytics_core.dal.facets import facets
-from analytics_core.dal.profile import NOUNS, HostField, HostTable, Profile
+from analytics_core.dal.profile import NOUNS, Follow, HostField, HostTable, Profile
 from analytics_core.dal.tables import Base, NaiveUtcInstant, NumberAsText, UtcInstant, UuidAsText
 from analytics_core.errors import ProfileError
 from analytics_core.model.scope import Scope
@@ -61,6 +61,8 @@ class Catalog:
     files: FromClause
     api_calls: FromClause
     usage_tracking: FromClause
+    # How a host's nouns are followed; their selectables say in `changed_at` when a row changed.
+    follows: Mapping[str, Follow] = field(default_factory=dict)
 
     def within(self, scope: Scope, owner: ColumnElement[str]) -> ColumnElement[bool]:
         """The condition that a row belongs to the scope; `owner` is the row's user id."""
@@ -107,14 +109,14 @@ def host_catalog(database: Database, profile: Profile) -> Catalog:
         raise ProfileError(profile.name, "a product's own database is read on PostgreSQL only")
     found = _columns_of(database, profile.tables.values())
     id_type = _Reading(profile, "users", found, String()).selectable().c.id.type
-    return Catalog(
-        **{
-            noun: _Reading(profile, noun, found, id_type).selectable()
-            if noun in profile.tables
-            else _no_rows(noun, id_type)
-            for noun in NOUNS
-        }
-    )
+    selectables = {
+        noun: _Reading(profile, noun, found, id_type).selectable()
+        if noun in profile.tables
+        else _no_rows(noun, id_type)
+        for noun in NOUNS
+    }
+    follows = {noun: host.follow for noun, host in profile.tables.items() if host.follow}
+    return Catalog(**selectables, follows=follows)
 
 
 def _columns_of(
@@ -181,6 +183,9 @@ class _Reading:
         }
         if self._noun == "renders":
             read["facets"] = facets(read)
+        if self._host.follow and self._host.follow.changed:
+            how = HostField(column=self._host.follow.changed)
+            read["changed_at"] = self._read(source, column("changed_at", UtcInstant()), how)
         labelled = [expression.label(name) for name, expression in read.items()]
         return select(*labelled).select_from(source).subquery(self._noun)
 

@@ -22,6 +22,8 @@ NOUNS = (
     *("users", "projects", "renders", "credit_transactions", "account_activity"),
     *("plugin_api_keys", "files", "api_calls", "usage_tracking"),
 )
+# What may have so many rows that it is worth adding up beforehand: `dal.rollup`.
+FOLLOWED = ("renders", "credit_transactions", "files", "api_calls")
 # A host hashes and shows its keys its own way, and no statistic asks for that.
 _NEVER_NEEDED = frozenset({"plugin_api_keys.key_hash", "plugin_api_keys.prefix"})
 
@@ -70,6 +72,19 @@ class HostField(_Part):
         return frozenset(name for case in self.cases for name in case.when)
 
 
+class Follow(_Part):
+    """How the rollups of a table follow it.
+
+    `changed` is the column that a change of a row moves on; without one only new rows are noticed.
+    Rows may change for `settles_days` days, which are always read from the table. Everything is
+    compared, deleted rows noticed, every `reconcile_days`.
+    """
+
+    changed: str | None = None
+    settles_days: int = Field(default=1, ge=0)
+    reconcile_days: int = Field(default=7, ge=1)
+
+
 def _column_by_name(value: Any) -> Any:
     return {"column": value} if isinstance(value, str) else value
 
@@ -79,6 +94,7 @@ class HostTable(_Part):
 
     table: str
     db_schema: str | None = Field(default=None, alias="schema")
+    follow: Follow | None = None
     fields: Mapping[str, Annotated[HostField, BeforeValidator(_column_by_name)]]
 
     @model_validator(mode="before")
@@ -86,7 +102,7 @@ class HostTable(_Part):
     def _everything_else_is_a_field(cls, section: Any) -> Any:
         if not isinstance(section, dict):
             raise ValueError("must be a section")
-        about = {key: section[key] for key in ("table", "schema") if key in section}
+        about = {key: section[key] for key in ("table", "schema", "follow") if key in section}
         return {**about, "fields": {k: v for k, v in section.items() if k not in about}}
 
 
@@ -112,6 +128,8 @@ class Profile(_Part):
                 optional = column.nullable or column.default or str(column) in _NEVER_NEEDED
                 if not optional and column.name not in host.fields:
                     raise ValueError(f"[{noun}] needs the field {column.name}")
+            if host.follow and noun not in FOLLOWED:
+                raise ValueError(f"[{noun}] cannot be followed: {', '.join(FOLLOWED)}")
         return self
 
 

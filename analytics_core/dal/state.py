@@ -54,6 +54,12 @@ class StateRepository:
     def __init__(self, state: Database) -> None:
         self._state = state
 
+    def find_source(self, looked_at: Database) -> int | None:
+        """The number of a database; None where `analytics init` has not seen it."""
+        known = select(SourceRow.id).where(SourceRow.identity == identity_of(looked_at))
+        found = self._state.rows(known)
+        return int(found[0][0]) if found else None
+
     def source_number(self, looked_at: Database, now: datetime) -> int:
         """The number of a database, given when it is first seen; the same for good."""
         identity = identity_of(looked_at)

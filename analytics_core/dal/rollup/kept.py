@@ -5,14 +5,18 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import UTC, date, datetime, timedelta
 
-from sqlalchemy import Connection, Table, text
+from sqlalchemy import Connection, Table, select, text
 
+from analytics_core.dal.catalog import Catalog
 from analytics_core.dal.database import PATIENCE_SECONDS, Database
+from analytics_core.dal.profile import Follow
 from analytics_core.dal.tables import (
     Base,
     FollowedCellRow,
     FollowedMarkRow,
+    FollowedNounRow,
     FollowedUserRow,
     RolledUserRow,
     RollupCellRow,
@@ -32,6 +36,8 @@ class Kept:
     users: Table
     cells: Table
     marks: Table
+    # How far each noun was followed; of our own there is nothing to follow.
+    nouns: Table | None = None
 
     @classmethod
     def own(cls, database: Database) -> Kept:
@@ -42,7 +48,7 @@ class Kept:
     @classmethod
     def apart(cls, state: Database, source: int) -> Kept:
         tables = StateBase.metadata.tables
-        rows = (FollowedUserRow, FollowedCellRow, FollowedMarkRow)
+        rows = (FollowedUserRow, FollowedCellRow, FollowedMarkRow, FollowedNounRow)
         return cls(state, source, *(tables[row.__tablename__] for row in rows))
 
     @property
@@ -64,3 +70,18 @@ class Kept:
                 connection.execute(text(f"SET LOCAL lock_timeout = '{PATIENCE_SECONDS}s'"))
                 connection.execute(text(lock))
             yield connection
+
+
+def settled(looked_at: datetime, follow: Follow) -> date:
+    """The first UTC day of a followed table whose rows may still change."""
+    return looked_at.astimezone(UTC).date() - timedelta(days=follow.settles_days)
+
+
+def settled_until(connection: Connection, kept: Kept, catalog: Catalog, noun: str) -> date:
+    """The first UTC day that is not read from cells; there is none in our own tables."""
+    if kept.nouns is None:
+        return date.max
+    n = kept.nouns.c
+    known = select(n.looked_at).where(n.source == kept.source, n.noun == noun)
+    looked_at = connection.execute(known).scalar()
+    return settled(looked_at, catalog.follows[noun]) if looked_at else date.min

@@ -18,6 +18,7 @@ from sqlalchemy import (
     bindparam,
     func,
     literal,
+    null,
     or_,
     select,
     union_all,
@@ -27,7 +28,7 @@ from analytics_core.dal.catalog import Catalog, own_catalog
 from analytics_core.dal.days import utc_date
 from analytics_core.dal.listed import listed, parameters_of
 from analytics_core.dal.question import Form, Gaps, Questioner
-from analytics_core.dal.rollup.kept import Kept
+from analytics_core.dal.rollup.kept import Kept, settled
 from analytics_core.dal.rollup.refresh import stretches
 from analytics_core.dal.rollup.sets import DAY, HOUR, QUARTER
 from analytics_core.model.daterange import DateRange
@@ -59,6 +60,8 @@ class Rolled:
     user_id: str
     marked: tuple[date, ...]
     gaps: tuple[tuple[datetime, datetime], ...]
+    # Cells of this day and later ones do not count: a host's rows may still change.
+    settled_until: date = date.max
 
 
 def gaps_of(*rolled: Rolled | None) -> Gaps:
@@ -95,19 +98,24 @@ class RollupRepository:
         found = self._marked(self._questioner, scope).get(noun)
         if found is None:
             return None
-        marked = tuple(found)
+        settled_until = date.max
+        if follow := self._catalog.follows.get(noun):
+            settled_until = settled(found[0][1], follow)
+        marked = tuple(day for day, _ in found if day and day < settled_until)
         # A range may be named after a date that it does not touch; a day more does no harm.
         first, last = dates.start.date() - _ONE_DAY, dates.end.date() + _ONE_DAY
         gaps = stretches([d for d in marked if d <= last and (since_ever or d >= first)])
-        return Rolled(noun, scope.only_user, marked, tuple(gaps))
+        if settled_until <= last:
+            gaps.append((datetime.combine(settled_until, time(), UTC), dates.end + _ONE_DAY))
+        return Rolled(noun, scope.only_user, marked, tuple(gaps), settled_until)
 
-    def _marked(self, questioner: Questioner, scope: Scope) -> dict[str, list[date]]:
-        """The marked days of each noun that a user has in cells."""
+    def _marked(self, questioner: Questioner, scope: Scope) -> dict[str, list[tuple[Any, Any]]]:
+        """Of each noun that a user has in cells, the days marked, and until when it is followed."""
 
-        def ask() -> dict[str, list[date]]:
-            marked: dict[str, list[date]] = {}
-            for noun, day in questioner.ask(self._write_marked, scope):
-                marked.setdefault(noun, []).extend([day] if day else [])
+        def ask() -> dict[str, list[tuple[Any, Any]]]:
+            marked: dict[str, list[tuple[Any, Any]]] = {}
+            for noun, day, looked_at in questioner.ask(self._write_marked, scope):
+                marked.setdefault(noun, []).append((day, looked_at))
             return marked
 
         return self._here.database.once(("marked", scope), ask)
@@ -153,6 +161,7 @@ class RollupRepository:
             Scope.user(rolled.user_id),
             dates,
             marked=rolled.marked,
+            settled_until=datetime.combine(rolled.settled_until, time(), UTC),
             fine=_fine(dates),
             first_midnight=first_midnight,
             last_midnight=last_midnight,
@@ -166,9 +175,15 @@ class RollupRepository:
         kept = self._here
         u, m = kept.users.c, kept.marks.c
         is_theirs = and_(m.source == u.source, m.noun == u.noun, m.user_id == u.user_id)
+        found = kept.users.outerjoin(kept.marks, is_theirs)
+        looked_at: ColumnElement[Any] = null()
+        if kept.nouns is not None:
+            n = kept.nouns.c
+            found = found.join(kept.nouns, and_(n.source == u.source, n.noun == u.noun))
+            looked_at = n.looked_at
         return (
-            select(u.noun, m.day)
-            .select_from(kept.users.outerjoin(kept.marks, is_theirs))
+            select(u.noun, m.day, looked_at)
+            .select_from(found)
             .where(u.source == kept.source, form.within(u.user_id))
             .distinct()
         )
@@ -248,6 +263,7 @@ class RollupRepository:
             c.source == self._here.source,
             form.within(c.user_id),
             day.not_in(bindparam("marked", expanding=True, type_=Date())),
+            c.start < bindparam("settled_until"),
         )
 
     def _in_all(self) -> ColumnElement[bool]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from typing import Any
@@ -23,10 +23,11 @@ from sqlalchemy import (
 from analytics_core.dal.catalog import Catalog
 from analytics_core.dal.database import Database
 from analytics_core.dal.days import utc_date
+from analytics_core.dal.profile import Follow
 from analytics_core.dal.question import Form, Whose, gap_parameters
 from analytics_core.dal.rollup.kept import Kept
 from analytics_core.dal.rollup.marking import is_marking, start_marking
-from analytics_core.dal.rollup.sets import CELL, DIMENSIONS, FACTS, cells
+from analytics_core.dal.rollup.sets import CELL, DAY, DIMENSIONS, FACTS, cells
 
 # Adding up fewer rows than that takes a database a few milliseconds.
 WORTH = 5_000
@@ -37,6 +38,8 @@ _CELLS_AT_ONCE = 5_000
 # Nobody's id; the day plays no part.
 ANYBODY, _NO_DAY = "", date(1970, 1, 1)
 _ONE_DAY = timedelta(days=1)
+# Who commits late may have written an earlier time of change than others that were seen.
+_OVERLAP = timedelta(minutes=15)
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,14 +73,17 @@ class RollupRefresh:
     """
 
     def __init__(
-        self, kept: Kept, source: Database, catalog: Catalog, *, worth: int = WORTH
+        self, kept: Kept, source: Database, catalog: Catalog, now: datetime, *, worth: int = WORTH
     ) -> None:
         self._kept, self._source, self._catalog, self._worth = kept, source, catalog, worth
-        self._is_own = kept.database is source
+        self._now = now
 
     def run(self) -> Iterator[Refreshed]:
         """Do what there is to do when it begins, and say after each step what was done."""
-        if self._is_own:
+        if self._kept.is_apart:
+            for noun, follow in self._catalog.follows.items():
+                self._follow(noun, follow)
+        else:
             self._begin()
         for noun in FACTS:
             for user_ids in self._looked_for(noun):
@@ -88,7 +94,7 @@ class RollupRefresh:
                 if days < _DAYS_AT_ONCE:
                     break
 
-    # --- who is rolled ---
+    # --- the first time ---
 
     def _begin(self) -> None:
         """The first time, and after rows were loaded in bulk: nothing known so far counts."""
@@ -102,16 +108,90 @@ class RollupRefresh:
             start_marking(transaction)
             for table in (kept.users, kept.cells, kept.marks):
                 transaction.execute(delete(table))
-            self.look_for_anybody(transaction, *FACTS)
+            for noun in FACTS:
+                self._add_marks(transaction, noun, [(ANYBODY, _NO_DAY)])
             transaction.commit()
 
-    def look_for_anybody(self, transaction: Connection, *nouns: str) -> None:
-        """Let the next steps look through everybody, and renew who is rolled already."""
-        marks = [
-            {"source": self._kept.source, "noun": noun, "user_id": ANYBODY, "day": _NO_DAY}
-            for noun in nouns
+    def _add_marks(
+        self, transaction: Connection, noun: str, marks: Iterable[tuple[str, date]]
+    ) -> None:
+        rows = [
+            {"source": self._kept.source, "noun": noun, "user_id": user_id, "day": day}
+            for user_id, day in marks
         ]
-        transaction.execute(insert(self._kept.marks), marks)
+        if rows:
+            transaction.execute(insert(self._kept.marks), rows)
+
+    # --- what a product's tables have changed ---
+
+    def _follow(self, noun: str, follow: Follow) -> None:
+        """Mark what may have changed since the table was looked at last."""
+        kept = self._kept
+        assert kept.nouns is not None  # noqa: S101 - what is apart is followed
+        n = kept.nouns.c
+        is_it = and_(n.source == kept.source, n.noun == noun)
+        with kept.refreshing() as transaction:
+            known = transaction.execute(select(*n).where(is_it)).mappings().first()
+            seen_until, looked_at, reconciled_at = self._now, self._now, self._now
+            if known is None:
+                self._add_marks(transaction, noun, [(ANYBODY, _NO_DAY)])
+            elif self._now - known["reconciled_at"] >= timedelta(days=follow.reconcile_days):
+                self._mark_everything(transaction, noun)
+            else:
+                reconciled_at = known["reconciled_at"]
+                window = known["looked_at"] - timedelta(days=follow.settles_days + 1)
+                self._mark_changes(transaction, noun, known["seen_until"] - _OVERLAP, window)
+            transaction.execute(delete(kept.nouns).where(is_it))
+            transaction.execute(
+                insert(kept.nouns),
+                {
+                    "source": kept.source,
+                    "noun": noun,
+                    "seen_until": seen_until,
+                    "looked_at": looked_at,
+                    "reconciled_at": reconciled_at,
+                },
+            )
+            transaction.commit()
+
+    def _mark_changes(
+        self, transaction: Connection, noun: str, since: datetime, window: datetime
+    ) -> None:
+        """Mark days of rows that changed, and all that may have since they were looked at."""
+        dialect = self._source.dialect
+        found: set[tuple[str, date]] = set()
+        for fact in FACTS[noun](self._catalog):
+            days = select(fact.noun.c.user_id, utc_date(fact.instant, dialect)).distinct()
+            days = days.where(fact.instant.is_not(None))
+            found.update(map(tuple, self._source.rows(days.where(fact.instant >= window))))
+            if (changed := fact.noun.c.get("changed_at")) is not None:
+                found.update(map(tuple, self._source.rows(days.where(changed >= since))))
+        found.update(self._days_of_cells(transaction, noun, window))
+        self._add_marks(transaction, noun, sorted(found))
+
+    def _mark_everything(self, transaction: Connection, noun: str) -> None:
+        u = self._kept.users.c
+        rolled = select(u.user_id).where(u.source == self._kept.source, u.noun == noun)
+        for user_id in transaction.execute(rolled).scalars().all():
+            self._mark(transaction, noun, user_id)
+        self._add_marks(transaction, noun, self._days_of_cells(transaction, noun))
+        self._add_marks(transaction, noun, [(ANYBODY, _NO_DAY)])
+
+    def _days_of_cells(
+        self, transaction: Connection, noun: str, since: datetime | None = None
+    ) -> list[tuple[str, date]]:
+        """Users and days that have cells, whose rows may have gone."""
+        c = self._kept.cells.c
+        days = (
+            select(c.user_id, utc_date(c.start, self._kept.database.dialect))
+            .where(c.source == self._kept.source, c.dimension.in_(DIMENSIONS[noun]), c.width == DAY)
+            .distinct()
+        )
+        if since is not None:
+            days = days.where(c.start >= since)
+        return [(user_id, day) for user_id, day in transaction.execute(days)]
+
+    # --- who is worth it ---
 
     def _looked_for(self, noun: str) -> Iterator[list[str]]:
         """Users who may have become worth it, some at a time."""
@@ -179,12 +259,7 @@ class RollupRefresh:
             for owner, instant in self._instants(noun)
         ]
         days = self._ask(transaction, union(*parts))
-        marks = [
-            {"source": self._kept.source, "noun": noun, "user_id": user_id, "day": row[0]}
-            for row in days
-        ]
-        if marks:
-            transaction.execute(insert(self._kept.marks), marks)
+        self._add_marks(transaction, noun, [(user_id, row[0]) for row in days])
 
     # --- their days ---
 
@@ -235,7 +310,7 @@ class RollupRefresh:
         statement, parameters = cells_of(
             self._source, self._catalog, self._kept.source, noun, user_id, gaps
         )
-        if self._is_own:
+        if not self._kept.is_apart:
             added = insert(self._kept.cells).from_select(CELL, statement)
             transaction.execute(added, parameters)
             return
@@ -249,7 +324,7 @@ class RollupRefresh:
 
     def _ask(self, transaction: Connection, statement: Executable) -> list[tuple[Any, ...]]:
         """Ask the tables: of our own database within the transaction, else on their own."""
-        if self._is_own:
+        if not self._kept.is_apart:
             return [tuple(row) for row in transaction.execute(statement)]
         return self._source.rows(statement)
 
