@@ -96,7 +96,8 @@ def may_be_text(text: str) -> bool:
 
 def own_catalog() -> Catalog:
     """The workspace's own tables."""
-    return Catalog(**{noun: Base.metadata.tables[noun] for noun in NOUNS})
+    tables: dict[str, Any] = {noun: Base.metadata.tables[noun] for noun in NOUNS}
+    return Catalog(**tables)
 
 
 def host_catalog(database: Database, profile: Profile) -> Catalog:
@@ -109,7 +110,7 @@ def host_catalog(database: Database, profile: Profile) -> Catalog:
         raise ProfileError(profile.name, "a product's own database is read on PostgreSQL only")
     found = _columns_of(database, profile.tables.values())
     id_type = _Reading(profile, "users", found, String()).selectable().c.id.type
-    selectables = {
+    selectables: dict[str, Any] = {
         noun: _Reading(profile, noun, found, id_type).selectable()
         if noun in profile.tables
         else _no_rows(noun, id_type)
