@@ -191,6 +191,12 @@ class Workspace:
         verification = RollupVerification(self._where_kept(), self.database, self._catalog)
         yield from verification.differences(sample)
 
+    def rollups_kept(self) -> tuple[int, int]:
+        """How many users are kept added up, and how many of their days are to be renewed."""
+        self.scope.narrow(Scope.everyone())
+        _ = self.repositories
+        return self._kept.counts() if self._kept else (0, 0)
+
     def _where_kept(self) -> Kept:
         _ = self.repositories
         if self._kept is None:

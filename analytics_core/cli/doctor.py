@@ -43,7 +43,13 @@ def doctor(
 def _findings(settings: Settings, verify: bool) -> Iterator[Finding]:
     from analytics_core.errors import AnalyticsError
 
-    for check in (_looked_at, _state, _recorded, *([_daily_aggregates] if verify else [])):
+    for check in (
+        _looked_at,
+        _state,
+        _rollups,
+        _recorded,
+        *([_daily_aggregates] if verify else []),
+    ):
         try:
             yield from check(settings)
         except AnalyticsError as problem:
@@ -80,6 +86,8 @@ def _state(settings: Settings) -> Iterator[Finding]:
     from analytics_core.dal import schema
     from analytics_core.dal.database import Database
 
+    if settings.profile is None:
+        return
     if settings.state_url is None:
         yield Mark.WELL, "no ANALYTICS_STATE_URL: nothing is kept, every read is direct"
         return
@@ -89,6 +97,27 @@ def _state(settings: Settings) -> Iterator[Finding]:
         yield Mark.WELL, f"{state.label} keeps what the workspace keeps"
     finally:
         state.close()
+
+
+def _rollups(settings: Settings) -> Iterator[Finding]:
+    """How much of what pages read is added up, and what keeping it so costs a product."""
+    from analytics_core.dal.indexes import missing_to_follow
+    from analytics_core.dal.profile import read_profile
+    from analytics_core.model.scope import Scope
+    from analytics_core.workspace import Workspace
+
+    if settings.profile is not None and settings.state_url is None:
+        return
+    with Workspace.open(settings, Scope.everyone()) as workspace:
+        rolled, marked = workspace.rollups_kept()
+        if rolled:
+            yield Mark.WELL, f"rollups of {rolled} users, {marked} of their days to be renewed"
+        if settings.profile is None:
+            return
+        missing = missing_to_follow(workspace.database, read_profile(settings.profile))
+        if missing:
+            told = "without these indexes `analytics rollup refresh` reads whole tables each time:"
+            yield Mark.ADVICE, "\n".join([told, *missing])
 
 
 def _recorded(settings: Settings) -> Iterator[Finding]:

@@ -128,7 +128,7 @@ class Database:
         """
         shared: Connection | None = getattr(self._shared, "connection", None)
         with nullcontext(shared) if shared else self.read() as connection:
-            return [tuple(map(_plain, row)) for row in connection.execute(statement, parameters)]
+            return [tuple(map(plain, row)) for row in connection.execute(statement, parameters)]
 
     def server(self) -> str:
         """What answers, by name and version: PostgreSQL 18.1, SQLite 3.45."""
@@ -295,7 +295,8 @@ def _read_url(text: str) -> URL:
             raise SettingsError("database URL", f"{other} is not PostgreSQL or SQLite")
 
 
-def _plain(value: Any) -> Any:
+def plain(value: Any) -> Any:
+    """A value of PostgreSQL's `numeric` as an int where it is whole, else as a float."""
     if not isinstance(value, Decimal):
         return value
     return int(value) if value == value.to_integral_value() else float(value)

@@ -6,12 +6,12 @@ import math
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 
 from sqlalchemy import event
 
-from analytics_core.dal.catalog import own_catalog
+from analytics_core.dal.catalog import Catalog, own_catalog
 from analytics_core.dal.database import Database
 from analytics_core.dal.repositories import Repositories
 from analytics_core.dal.rollup.kept import Kept
@@ -52,7 +52,7 @@ def crashing(database: Database, after: int | None) -> Iterator[None]:
 def refresh(database: Database, *, worth: int = 1, now: datetime | None = None) -> Refreshed:
     """Refresh the rollups of a workspace's own database, where `worth` rows make a user rolled."""
     kept = Kept.own(database)
-    steps = RollupRefresh(kept, database, own_catalog(), now or datetime.now(), worth=worth)  # noqa: DTZ005
+    steps = RollupRefresh(kept, database, own_catalog(), now or datetime.now(UTC), worth=worth)
     return sum(steps.run(), Refreshed())
 
 
@@ -61,12 +61,17 @@ def verified(database: Database) -> list[CellDifference]:
 
 
 def statistics(
-    database: Database, kept: Kept | None, user: str, dates: DateRange, now: datetime
+    database: Database,
+    kept: Kept | None,
+    user: str,
+    dates: DateRange,
+    now: datetime,
+    catalog: Catalog | None = None,
 ) -> Statistics:
     """Everything a page shows, read from rollups or, where there is nothing kept, from rows."""
     side_by_side = SideBySide(database)
     try:
-        repositories = Repositories.of(database, own_catalog(), kept)
+        repositories = Repositories.of(database, catalog or own_catalog(), kept)
         service = StatisticsService(repositories, side_by_side, lambda: now)
         return service.collect(Scope.user(user), Window(dates), compare=False).current
     finally:

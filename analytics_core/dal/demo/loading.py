@@ -21,6 +21,7 @@ from analytics_core.dal.database import Database
 from analytics_core.dal.demo.columns import Column
 from analytics_core.dal.demo.history import History
 from analytics_core.dal.demo.shape import DemoShape
+from analytics_core.dal.rollup.marking import stop_marking
 from analytics_core.dal.tables import Base, UserRow
 from analytics_core.errors import DatabaseUnavailable, NotEmpty
 
@@ -104,6 +105,8 @@ class _Writer:
         """Keep others from writing until the transaction ends."""
 
     def empty(self) -> None:
+        # Marks by the million would take longer than starting over: the next refresh does.
+        stop_marking(self._connection)
         for table in reversed(_TABLES):
             self._connection.execute(text(f"DELETE FROM {table}"))  # noqa: S608 - our own names
 
@@ -144,6 +147,7 @@ class _PostgresWriter(_Writer):
         self._connection.execute(text("SET LOCAL TimeZone = 'UTC'"))
 
     def empty(self) -> None:
+        stop_marking(self._connection)
         # Rows may be written as old ones (FREEZE) only after this, even where there were none.
         self._connection.execute(text(f"TRUNCATE {', '.join(_TABLES)}"))
 

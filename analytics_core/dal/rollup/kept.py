@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 
-from sqlalchemy import Connection, Table, select, text
+from sqlalchemy import Connection, Table, exists, func, select, text
 
 from analytics_core.dal.catalog import Catalog
 from analytics_core.dal.database import PATIENCE_SECONDS, Database
@@ -55,6 +55,16 @@ class Kept:
     def is_apart(self) -> bool:
         """Whether the rows are in another database than their rollups."""
         return self.source != OWN
+
+    def counts(self) -> tuple[int, int]:
+        """How many users are kept, and how many of their days are marked."""
+        u, m = self.users.c, self.marks.c
+        users = select(func.count(u.user_id.distinct())).where(u.source == self.source)
+        is_theirs = exists().where(u.source == m.source, u.noun == m.noun, u.user_id == m.user_id)
+        days = select(m.noun, m.user_id, m.day).where(m.source == self.source, is_theirs)
+        marked = select(func.count()).select_from(days.distinct().subquery())
+        [[rolled]], [[waiting]] = self.database.rows(users), self.database.rows(marked)
+        return rolled, waiting
 
     @contextmanager
     def refreshing(self) -> Iterator[Connection]:

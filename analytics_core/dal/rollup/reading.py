@@ -29,8 +29,7 @@ from analytics_core.dal.days import utc_date
 from analytics_core.dal.listed import listed, parameters_of
 from analytics_core.dal.question import Form, Gaps, Questioner
 from analytics_core.dal.rollup.kept import Kept, settled
-from analytics_core.dal.rollup.refresh import stretches
-from analytics_core.dal.rollup.sets import DAY, HOUR, QUARTER
+from analytics_core.dal.rollup.sets import DAY, HOUR, QUARTER, stretches
 from analytics_core.model.daterange import DateRange
 from analytics_core.model.scope import Scope
 

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, time, timedelta
+from datetime import date, datetime, timedelta
 from typing import Any
 
 from sqlalchemy import (
     Connection,
     Executable,
+    Table,
     and_,
     delete,
     exists,
@@ -21,13 +22,13 @@ from sqlalchemy import (
 )
 
 from analytics_core.dal.catalog import Catalog
-from analytics_core.dal.database import Database
+from analytics_core.dal.database import Database, plain
 from analytics_core.dal.days import utc_date
+from analytics_core.dal.listed import listed, parameters_of
 from analytics_core.dal.profile import Follow
-from analytics_core.dal.question import Form, Whose, gap_parameters
 from analytics_core.dal.rollup.kept import Kept
 from analytics_core.dal.rollup.marking import is_marking, start_marking
-from analytics_core.dal.rollup.sets import CELL, DAY, DIMENSIONS, FACTS, cells
+from analytics_core.dal.rollup.sets import CELL, DAY, DIMENSIONS, FACTS, Recomputation, stretches
 
 # Adding up fewer rows than that takes a database a few milliseconds.
 WORTH = 5_000
@@ -35,6 +36,7 @@ WORTH = 5_000
 _DAYS_AT_ONCE = 31
 _USERS_AT_ONCE = 1_000
 _CELLS_AT_ONCE = 5_000
+_MARK = ("source", "noun", "user_id", "day")
 # Nobody's id; the day plays no part.
 ANYBODY, _NO_DAY = "", date(1970, 1, 1)
 _ONE_DAY = timedelta(days=1)
@@ -53,18 +55,6 @@ class Refreshed:
         return Refreshed(self.users + other.users, self.days + other.days)
 
 
-def stretches(days: Sequence[date]) -> list[tuple[datetime, datetime]]:
-    """UTC days as half-open stretches of time, those that touch as one."""
-    made: list[tuple[datetime, datetime]] = []
-    for day in sorted(days):
-        start = datetime.combine(day, time(), UTC)
-        if made and made[-1][1] == start:
-            made[-1] = made[-1][0], start + _ONE_DAY
-        else:
-            made.append((start, start + _ONE_DAY))
-    return made
-
-
 class RollupRefresh:
     """Brings the rollups of one database up to date; `worth` rows make a user rolled.
 
@@ -77,6 +67,7 @@ class RollupRefresh:
     ) -> None:
         self._kept, self._source, self._catalog, self._worth = kept, source, catalog, worth
         self._now = now
+        self._recomputation = Recomputation(source, catalog, kept.source)
 
     def run(self) -> Iterator[Refreshed]:
         """Do what there is to do when it begins, and say after each step what was done."""
@@ -115,12 +106,8 @@ class RollupRefresh:
     def _add_marks(
         self, transaction: Connection, noun: str, marks: Iterable[tuple[str, date]]
     ) -> None:
-        rows = [
-            {"source": self._kept.source, "noun": noun, "user_id": user_id, "day": day}
-            for user_id, day in marks
-        ]
-        if rows:
-            transaction.execute(insert(self._kept.marks), rows)
+        rows = [(self._kept.source, noun, user_id, day) for user_id, day in marks]
+        self._insert(transaction, self._kept.marks, _MARK, rows)
 
     # --- what a product's tables have changed ---
 
@@ -307,9 +294,7 @@ class RollupRefresh:
         user_id: str,
         gaps: Sequence[tuple[datetime, datetime]],
     ) -> None:
-        statement, parameters = cells_of(
-            self._source, self._catalog, self._kept.source, noun, user_id, gaps
-        )
+        statement, parameters = self._recomputation.of(noun, user_id, gaps)
         if not self._kept.is_apart:
             added = insert(self._kept.cells).from_select(CELL, statement)
             transaction.execute(added, parameters)
@@ -317,30 +302,24 @@ class RollupRefresh:
         with self._source.read() as connection:
             portions = connection.execution_options(yield_per=_CELLS_AT_ONCE)
             for portion in portions.execute(statement, parameters).partitions():
-                transaction.execute(
-                    insert(self._kept.cells),
-                    [dict(zip(CELL, row, strict=True)) for row in portion],
-                )
+                rows = [tuple(map(plain, row)) for row in portion]
+                self._insert(transaction, self._kept.cells, CELL, rows)
+
+    def _insert(
+        self,
+        transaction: Connection,
+        table: Table,
+        names: Sequence[str],
+        rows: Sequence[tuple[Any, ...]],
+    ) -> None:
+        """Put rows in with one statement, which takes a tenth of the time of one for each."""
+        columns = {name: table.c[name].type for name in names}
+        dialect = self._kept.database.dialect
+        added = insert(table).from_select(names, select(listed("added", columns, dialect)))
+        transaction.execute(added, parameters_of("added", columns, rows, dialect))
 
     def _ask(self, transaction: Connection, statement: Executable) -> list[tuple[Any, ...]]:
         """Ask the tables: of our own database within the transaction, else on their own."""
         if not self._kept.is_apart:
             return [tuple(row) for row in transaction.execute(statement)]
         return self._source.rows(statement)
-
-
-def cells_of(
-    source: Database,
-    catalog: Catalog,
-    number: int,
-    noun: str,
-    user_id: str,
-    gaps: Sequence[tuple[datetime, datetime]],
-) -> tuple[Any, dict[str, Any]]:
-    """The statement that adds up a user's rows within gaps, and its parameters."""
-    form = Form(source.dialect, Whose.ONE, (), frozenset({noun}))
-    parameters = {"user": user_id, "user_of_cells": user_id, "source": number}
-    return (
-        cells(catalog, noun, form),
-        {**parameters, **gap_parameters({noun: gaps}, source.dialect)},
-    )

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, date, datetime, time, timedelta
 from typing import Any
 
 from sqlalchemy import (
@@ -27,12 +27,14 @@ from sqlalchemy import (
 from sqlalchemy import types as sql
 
 from analytics_core.dal.catalog import Catalog
+from analytics_core.dal.database import Database
 from analytics_core.dal.facets import digit, digit_of
-from analytics_core.dal.question import Form
+from analytics_core.dal.question import Form, Whose, gap_parameters
 from analytics_core.dal.tables import NaiveUtcInstant
 from analytics_core.model.vocabulary import RenderStatus
 
 QUARTER, HOUR, DAY = 900, 3_600, 86_400
+_ONE_DAY = timedelta(days=1)
 # Every number of a day's series is read from cells; one of an hour spares three of four reads in
 # zones whose days begin on the hour. What is only wanted for a whole range needs days, and quarters
 # at its ends.
@@ -217,3 +219,33 @@ def bucket(instant: ColumnElement[datetime], width: int, dialect: str) -> Column
         )
     moment = type_coerce(instant, sql.BigInteger)
     return type_coerce(moment - moment % (width * 1_000_000), instant.type)
+
+
+def stretches(days: Sequence[date]) -> list[tuple[datetime, datetime]]:
+    """UTC days as half-open stretches of time, those that touch as one."""
+    made: list[tuple[datetime, datetime]] = []
+    for day in sorted(days):
+        start = datetime.combine(day, time(), UTC)
+        if made and made[-1][1] == start:
+            made[-1] = made[-1][0], start + _ONE_DAY
+        else:
+            made.append((start, start + _ONE_DAY))
+    return made
+
+
+class Recomputation:
+    """Adds up the rows of one database, which has this number; keeps the statements written."""
+
+    def __init__(self, source: Database, catalog: Catalog, number: int) -> None:
+        self._dialect, self._catalog, self._number = source.dialect, catalog, number
+        self._written: dict[str, Any] = {}
+
+    def of(
+        self, noun: str, user_id: str, gaps: Sequence[tuple[datetime, datetime]]
+    ) -> tuple[Any, dict[str, Any]]:
+        """The statement that makes cells of a user's rows within gaps, and its parameters."""
+        if noun not in self._written:
+            form = Form(self._dialect, Whose.ONE, (), frozenset({noun}))
+            self._written[noun] = cells(self._catalog, noun, form)
+        whose = {"user": user_id, "user_of_cells": user_id, "source": self._number}
+        return self._written[noun], {**whose, **gap_parameters({noun: gaps}, self._dialect)}

@@ -13,11 +13,10 @@ from typing import Any, TypeAlias
 from sqlalchemy import Connection, and_, func, select
 
 from analytics_core.dal.catalog import Catalog
-from analytics_core.dal.database import Database
+from analytics_core.dal.database import Database, plain
 from analytics_core.dal.days import utc_date
 from analytics_core.dal.rollup.kept import Kept, settled_until
-from analytics_core.dal.rollup.refresh import cells_of, stretches
-from analytics_core.dal.rollup.sets import CELL, DIMENSIONS, FACTS
+from analytics_core.dal.rollup.sets import CELL, DIMENSIONS, FACTS, Recomputation, stretches
 
 _DAYS_AT_ONCE = 31
 _ONE_DAY = timedelta(days=1)
@@ -48,6 +47,7 @@ class RollupVerification:
 
     def __init__(self, kept: Kept, source: Database, catalog: Catalog) -> None:
         self._kept, self._source, self._catalog = kept, source, catalog
+        self._recomputation = Recomputation(source, catalog, kept.source)
 
     def differences(self, sample: int | None = None) -> Iterator[CellDifference]:
         """Each difference, of everything or of `sample` stretches of a month taken at random."""
@@ -130,9 +130,7 @@ class RollupVerification:
                     and_(c.start >= start, c.start < end),
                 )
                 stored |= map(_as_item, connection.execute(cells))
-                statement, parameters = cells_of(
-                    self._source, self._catalog, kept.source, noun, user_id, [(start, end)]
-                )
+                statement, parameters = self._recomputation.of(noun, user_id, [(start, end)])
                 with self._at_the_source(connection) as rows:
                     made |= map(_as_item, rows.execute(statement, parameters))
         return stored, made
@@ -142,7 +140,7 @@ class RollupVerification:
 
 
 def _as_item(row: Any) -> tuple[tuple[Any, ...], tuple[Any, ...]]:
-    return tuple(row[2:6]), tuple(row[6:])
+    return tuple(row[2:6]), tuple(map(plain, row[6:]))
 
 
 def _same(one: tuple[Any, ...] | None, other: tuple[Any, ...] | None) -> bool:

@@ -33,7 +33,6 @@ def test_a_database_in_order_is_well(workspace_url: str) -> None:
     assert "answers (" in found[0]
     assert found[1:] == [
         "ok     its tables are those of this version",
-        "ok     no ANALYTICS_STATE_URL: nothing is kept, every read is direct",
     ]
 
 
