@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from datetime import date, datetime
 
 from analytics_core.dal.api_calls import ApiCallRepository, ApiTally
@@ -35,7 +36,9 @@ def api_stats(
     ]
     daily = by_day(window.days, per_number)
     total = sum(daily)
-    histogram = {int(bucket or 0): n for bucket, n in counts("duration")}
+    histogram: Counter[int] = Counter()
+    for bucket, n in counts("duration"):
+        histogram[int(bucket or 0)] += n
     key_count = keys.count(scope, now)
     return ApiStats(
         total_calls=int(total),

@@ -12,7 +12,7 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
-from tests.benchmarks import machine, one_user, recorder
+from tests.benchmarks import machine, one_user, recorder, rollups
 from tests.benchmarks.measurement import Measurement
 
 
@@ -28,7 +28,7 @@ def main() -> int:
         measured = []
         for one in (
             one
-            for module in (one_user, recorder)
+            for module in (one_user, recorder, rollups)
             for one in module.measure(asked.only, Path(folder), notes.print)
         ):
             measured.append(one)

@@ -19,7 +19,6 @@ from sqlalchemy import (
     func,
     literal,
     null,
-    or_,
     select,
     union_all,
 )
@@ -189,13 +188,16 @@ class RollupRepository:
 
     def _write_sums(self, form: Form) -> Executable:
         c = self._here.cells.c
-        earlier = and_(c.width == DAY, c.start < bindparam("midnight_before"))
-        on_its_day = and_(c.width == QUARTER, *_between(c.start, "midnight_before", "start"))
         by_day = and_(c.width == bindparam("fine"), form.during(c.start))
+        before = [
+            and_(c.width == DAY, c.start < bindparam("midnight_before")),
+            and_(c.width == QUARTER, *_between(c.start, "midnight_before", "start")),
+        ]
+        in_all: ColumnElement[Any] = literal(None, Integer)
         return union_all(
             self._sums(form, "by_day", form.day_number(c.start), by_day),
-            self._sums(form, "in_all", literal(None, Integer), self._in_all()),
-            self._sums(form, "before", literal(0), or_(earlier, on_its_day)),
+            *(self._sums(form, "in_all", in_all, which) for which in self._in_all()),
+            *(self._sums(form, "before", literal(0), which) for which in before),
         )
 
     def _sums(
@@ -244,12 +246,14 @@ class RollupRepository:
             if self._here.is_apart
             else new_projects(self._catalog, form)
         )
-        return select(func.coalesce(func.sum(c.count), 0)).where(
-            self._is_theirs(form),
-            c.dimension == "render_project",
-            self._in_all(),
-            c.member.in_(projects),
-        )
+        counts = [
+            select(c.member, c.count).where(
+                self._is_theirs(form), c.dimension == "render_project", which
+            )
+            for which in self._in_all()
+        ]
+        cells = union_all(*counts).subquery().c
+        return select(func.coalesce(func.sum(cells.count), 0)).where(cells.member.in_(projects))
 
     def _write_new_projects(self, form: Form) -> Executable:
         return new_projects(self._catalog, form)
@@ -265,15 +269,18 @@ class RollupRepository:
             c.start < bindparam("settled_until"),
         )
 
-    def _in_all(self) -> ColumnElement[bool]:
-        """The condition for a range as a whole: its UTC days, and the quarters at its ends."""
+    def _in_all(self) -> list[ColumnElement[bool]]:
+        """A range as a whole: its UTC days, and the quarters at its ends.
+
+        Each is a condition of its own, and one stretch of an index: together they would be a filter
+        to a planner that has not counted the cells yet.
+        """
         c = self._here.cells.c
-        days = and_(c.width == DAY, *_between(c.start, "first_midnight", "last_midnight"))
-        ends = or_(
-            and_(*_between(c.start, "start", "first_midnight")),
-            and_(*_between(c.start, "last_midnight", "end")),
-        )
-        return or_(days, and_(c.width == QUARTER, ends))
+        return [
+            and_(c.width == DAY, *_between(c.start, "first_midnight", "last_midnight")),
+            and_(c.width == QUARTER, *_between(c.start, "start", "first_midnight")),
+            and_(c.width == QUARTER, *_between(c.start, "last_midnight", "end")),
+        ]
 
     @property
     def _here(self) -> Kept:

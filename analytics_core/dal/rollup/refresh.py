@@ -18,6 +18,7 @@ from sqlalchemy import (
     insert,
     or_,
     select,
+    text,
     union,
 )
 
@@ -76,14 +77,19 @@ class RollupRefresh:
                 self._follow(noun, follow)
         else:
             self._begin()
+        rolled = 0
         for noun in FACTS:
             for user_ids in self._looked_for(noun):
-                yield Refreshed(users=self._roll(noun, user_ids))
+                users = self._roll(noun, user_ids)
+                rolled += users
+                yield Refreshed(users=users)
         for noun, user_id in self._marked():
             while days := self._renew(noun, user_id):
                 yield Refreshed(days=days)
                 if days < _DAYS_AT_ONCE:
                     break
+        if rolled:
+            self._count()
 
     # --- the first time ---
 
@@ -247,6 +253,13 @@ class RollupRefresh:
         ]
         days = self._ask(transaction, union(*parts))
         self._add_marks(transaction, noun, [(user_id, row[0]) for row in days])
+
+    def _count(self) -> None:
+        """Let the planner know at once what there is; later on, it notices by itself."""
+        with self._kept.database.write() as transaction:
+            for table in (self._kept.users, self._kept.cells, self._kept.marks):
+                transaction.execute(text(f"ANALYZE {table.name}"))
+            transaction.commit()
 
     # --- their days ---
 
