@@ -128,7 +128,9 @@ class Database:
         """
         shared: Connection | None = getattr(self._shared, "connection", None)
         with nullcontext(shared) if shared else self.read() as connection:
-            return [tuple(map(plain, row)) for row in connection.execute(statement, parameters)]
+            # All at once: one by one takes twice as long.
+            found = connection.execute(statement, parameters).all()
+            return [tuple(map(plain, row)) for row in found]
 
     def server(self) -> str:
         """What answers, by name and version: PostgreSQL 18.1, SQLite 3.45."""
