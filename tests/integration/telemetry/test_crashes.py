@@ -1,8 +1,8 @@
 """Whatever is killed or taken away, what was acknowledged is counted, and counted once.
 
-Real processes: producers under load and a writer, which are killed while the database is stopped,
-locked, full or unwritable. CRASHES in the environment says how many blows
-fall, CRASH_SEED repeats a run.
+Real processes: producers under load, a writer, and one that refreshes rollups, which are killed
+while the database is stopped, locked, full or unwritable. CRASHES in the environment says how many
+blows fall, CRASH_SEED repeats a run.
 """
 
 from __future__ import annotations
@@ -26,9 +26,12 @@ from sqlalchemy import text
 from analytics_core.dal import schema
 from analytics_core.dal.database import Database
 from tests.support import rows
+from tests.support.command import analytics
 from tests.support.postgres import RestartableServer, restartable_server
 from tests.support.producers import USERS
 from tests.support.reference import ROOT
+from tests.support.refresher import WORTH
+from tests.support.rollups import refresh, verified
 from tests.support.usage import differences
 
 BLOWS = int(os.environ.get("CRASHES", "20"))
@@ -37,7 +40,9 @@ TABLES = ("renders", "credit_transactions", "files", "api_calls")
 
 
 class Product:
-    """Two producers and a writer on one spool; each is started again after it was killed."""
+    """Two producers and a writer on one spool, and who refreshes rollups; each is started again
+    after it was killed.
+    """
 
     def __init__(self, url: str, folder: Path, chance: random.Random) -> None:
         self.url, self.folder, self.chance = url, folder, chance
@@ -50,10 +55,14 @@ class Product:
         }
         self.producers = [self._start_producer() for _ in range(2)]
         self.writer = self.start_writer()
+        self.refresher = self._start_refresher()
 
     def _start_producer(self) -> subprocess.Popen[bytes]:
         seed = str(self.chance.randrange(2**32))
         return self._start("tests.support.producers", str(self.log), seed)
+
+    def _start_refresher(self) -> subprocess.Popen[bytes]:
+        return self._start("tests.support.refresher", self.url)
 
     def start_writer(self, most_bytes: int | None = None) -> subprocess.Popen[bytes]:
         """A writer; where asked for, one whose files cannot grow beyond a size."""
@@ -82,6 +91,10 @@ class Product:
         _kill(self.writer)
         self.writer = self.start_writer(most_bytes)
 
+    def kill_refresher(self) -> None:
+        _kill(self.refresher)
+        self.refresher = self._start_refresher()
+
     def kill_producer(self) -> None:
         n = self.chance.randrange(len(self.producers))
         _kill(self.producers[n])
@@ -98,6 +111,7 @@ class Product:
         for producer in self.producers:
             _kill(producer)
         _kill(self.writer)
+        _kill(self.refresher)
         subprocess.run(
             [sys.executable, "-m", "analytics_core.cli", "spool", "drain"],
             env=self.environment,
@@ -107,7 +121,7 @@ class Product:
         )
 
     def kill_all(self) -> None:
-        for process in (*self.producers, self.writer):
+        for process in (*self.producers, self.writer, self.refresher):
             _kill(process)
 
 
@@ -156,6 +170,17 @@ def assert_counted_once(product: Product) -> None:
             10 * by_table["files"],
         )
         assert database.rows(text("SELECT count(*) FROM set_aside_events")) == [(0,)]
+        assert_rolled_up(database)
+
+
+def assert_rolled_up(database: Database) -> None:
+    """What the refreshes between blows left is right, and after one more nothing is left to do."""
+    assert verified(database) == []
+    assert database.rows(text("SELECT count(*) FROM rolled_users"))[0][0] >= len(TABLES)
+    refresh(database, worth=WORTH)
+    assert database.rows(text("SELECT count(*) FROM rollup_marks")) == [(0,)]
+    done = analytics("rollup", "verify", database_url=database.label)
+    assert (done.returncode, done.stdout) == (0, "The rollups equal a recomputation.\n")
 
 
 @pytest.fixture
@@ -171,7 +196,7 @@ def test_postgresql_that_stops_and_processes_that_are_killed_lose_nothing(
     prepare(url)
     product = Product(url, tmp_path, chance)
     try:
-        blows = ["writer", "server", "producer", "server and writer"]
+        blows = ["writer", "server", "producer", "server and writer", "refresher"]
         for n in range(BLOWS):
             time.sleep(chance.random() * 0.5)
             blow = blows[n % len(blows)]
@@ -181,6 +206,8 @@ def test_postgresql_that_stops_and_processes_that_are_killed_lose_nothing(
                 product.kill_writer()
             if "producer" in blow:
                 product.kill_producer()
+            if "refresher" in blow:
+                product.kill_refresher()
             if "server" in blow:
                 time.sleep(chance.random() * 0.2)
                 server.start()
@@ -197,7 +224,7 @@ def test_sqlite_that_is_locked_full_or_unwritable_loses_nothing(
     prepare(f"sqlite:///{path}")
     product = Product(f"sqlite:///{path}", tmp_path, chance)
     try:
-        blows = ["writer", "locked", "full", "producer", "unwritable"]
+        blows = ["writer", "locked", "full", "producer", "unwritable", "refresher"]
         for n in range(BLOWS):
             time.sleep(chance.random() * 0.5)
             match blows[n % len(blows)]:
@@ -205,6 +232,8 @@ def test_sqlite_that_is_locked_full_or_unwritable_loses_nothing(
                     product.kill_writer()
                 case "producer":
                     product.kill_producer()
+                case "refresher":
+                    product.kill_refresher()
                 case "locked":
                     with closing(sqlite3.connect(path, isolation_level=None, timeout=30)) as other:
                         other.execute("BEGIN EXCLUSIVE")
