@@ -19,6 +19,7 @@ from sqlalchemy import Connection, delete, exists, func, select, text
 from sqlalchemy import exc as sql_errors
 
 from analytics_core.dal.database import Database
+from analytics_core.dal.partitions import make_partitions
 from analytics_core.dal.tables import (
     EndingRow,
     FileRow,
@@ -188,13 +189,16 @@ class IngestRepository:
         return int(self._database.rows(waiting)[0][0])
 
     def forget(self, now: datetime) -> None:
-        """Forget the ids of events that are too old to be told again."""
+        """Forget the ids of events that are too old to be told again, and make room for months to
+        come.
+        """
         before = now - REMEMBERED
         with self._database.write() as transaction:
             r, e = RecordedEventRow, EndingRow
             transaction.execute(delete(r).where(r.occurred_at < before))
             applied = _has_row("render") | _has_row("file")
             transaction.execute(delete(e).where(e.occurred_at < before, applied))
+            make_partitions(transaction, now, now)
             transaction.commit()
 
     # --- reading ---
@@ -403,6 +407,10 @@ class IngestRepository:
 
     def _add_calls(self, transaction: Connection, batch: _Batch) -> None:
         told = _first_by(batch, ApiCall, lambda event: event.id)
+        # Those whose ids are not remembered; their rows say whether they were counted.
+        old = (id_ for id_, one in told.items() if not one.is_new)
+        for id_ in self._known(transaction, "api_calls", old):
+            del told[id_]
         columns = {
             **dict.fromkeys(("id", "user_id", "method", "route"), "text"),
             "status_code": "integer",
@@ -427,7 +435,9 @@ class IngestRepository:
         ]
         days = Counter(
             (told[id_].owner, _utc_day(told[id_].event.occurred_at))
-            for id_ in self._insert(transaction, "api_calls", columns, rows)
+            for id_ in self._insert(
+                transaction, "api_calls", columns, rows, unique="id, occurred_at"
+            )
         )
         for day, calls in days.items():
             batch.usage[day][2] += calls
@@ -677,13 +687,17 @@ class IngestRepository:
         columns: dict[str, str],
         rows: Rows,
         key: str = "id",
+        unique: str | None = None,
     ) -> set[str]:
-        """Put rows in where there is none with their key; the keys of those that went in."""
+        """Put rows in where there is none with their key; the keys of those that went in.
+
+        `unique` is what the table itself holds to be unique, where that is not the key.
+        """
         if not rows:
             return set()
         statement = (
             f"INSERT INTO {table} ({', '.join(columns)})"  # noqa: S608 - our own names
-            f" SELECT * FROM ({{rows}}) AS told WHERE true ON CONFLICT ({key}) DO NOTHING"
+            f" SELECT * FROM ({{rows}}) AS told WHERE true ON CONFLICT ({unique or key}) DO NOTHING"
         )
         # Nearly always all are new; then nobody has to be told which.
         attempt = transaction.begin_nested()

@@ -8,11 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 
 from sqlalchemy import MetaData, func, inspect, select, text
 
 from analytics_core.dal.database import Database
+from analytics_core.dal.partitions import make_partitions
 from analytics_core.dal.tables import Base, StateBase
 from analytics_core.errors import SchemaMismatch
 
@@ -39,7 +41,7 @@ class Schema:
 
 
 # The revisions stand here too, so that checking a database does not import Alembic.
-WORKSPACE = Schema("workspace", Base.metadata, ("0001", "0002", "0003"))
+WORKSPACE = Schema("workspace", Base.metadata, ("0001", "0002", "0003", "0004"))
 STATE = Schema("state", StateBase.metadata, ("0001", "0002"))
 
 
@@ -62,6 +64,9 @@ def upgrade(database: Database, schema: Schema = WORKSPACE) -> None:
         config.set_main_option("script_location", str(schema.migrations))
         config.attributes.update(connection=connection, schema=schema)
         command.upgrade(config, "head")
+        if schema is WORKSPACE:
+            now = datetime.now(UTC)
+            make_partitions(connection, now, now)
         connection.commit()
 
 

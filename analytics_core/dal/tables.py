@@ -283,7 +283,10 @@ class FileRow(Base):
 
 
 class ApiCallRow(Base):
-    """A recorded API call; its duration is kept as a bucket of `model.latency`."""
+    """A recorded API call; its duration is kept as a bucket of `model.latency`.
+
+    On PostgreSQL each month is a table of its own, which is why its key holds the instant.
+    """
 
     __tablename__ = "api_calls"
     __table_args__ = (
@@ -292,6 +295,7 @@ class ApiCallRow(Base):
             *("user_id", "occurred_at", "method", "route", "status_code"),
             *("platform", "duration_bucket"),
         ),
+        {"postgresql_partition_by": "RANGE (occurred_at)"},
     )
 
     id: Mapped[str] = mapped_column(String(64), primary_key=True)
@@ -302,7 +306,7 @@ class ApiCallRow(Base):
     duration_bucket: Mapped[int] = mapped_column(Integer)
     platform: Mapped[str | None] = mapped_column(String(64))
     plugin_version: Mapped[str | None] = mapped_column(String(64))
-    occurred_at: Mapped[datetime]
+    occurred_at: Mapped[datetime] = mapped_column(primary_key=True)
 
 
 class UsageTrackingRow(Base):

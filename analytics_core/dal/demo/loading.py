@@ -10,6 +10,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from datetime import timedelta
 from typing import Any, TypeAlias
 
 import psycopg
@@ -20,7 +21,8 @@ from sqlalchemy import Connection, bindparam, func, select, text, update
 from analytics_core.dal.database import Database
 from analytics_core.dal.demo.columns import Column
 from analytics_core.dal.demo.history import History
-from analytics_core.dal.demo.shape import DemoShape
+from analytics_core.dal.demo.shape import DAYS_A_WINDOW, DemoShape
+from analytics_core.dal.partitions import PARTITIONED, make_partitions
 from analytics_core.dal.rollup.marking import stop_marking
 from analytics_core.dal.tables import Base, UserRow
 from analytics_core.errors import DatabaseUnavailable, NotEmpty
@@ -30,6 +32,8 @@ _INVENTED = "%@example.com"
 _TABLES = tuple(table.name for table in Base.metadata.sorted_tables)
 # The server's own limits on memory are made for many sessions at once; this is one, for minutes.
 _SORT_MEMORY = "256MB"
+
+_WINDOW = timedelta(days=DAYS_A_WINDOW)
 
 Progress: TypeAlias = Callable[[str, int, int], None]
 _Part: TypeAlias = tuple[str, Column]
@@ -57,6 +61,7 @@ def load(
         writer.lock()
         _refuse_unless_empty(database, connection, replace)
         writer.empty()
+        make_partitions(connection, shape.now - shape.windows * _WINDOW, shape.now)
         with writer.bare_tables(tell):
             tell("writing", 0, shape.renders)
             for table, rows in _ahead(history.tell()):
@@ -158,9 +163,11 @@ class _PostgresWriter(_Writer):
         buffer = pa.BufferOutputStream()
         pa.csv.write_csv(plain, buffer, pa.csv.WriteOptions(include_header=False))
         raw: Any = self._connection.connection.driver_connection
+        # A partitioned table takes no rows as old ones.
+        how = "FORMAT csv" if table == PARTITIONED else "FORMAT csv, FREEZE"
         with (
             raw.cursor() as cursor,
-            cursor.copy(f"COPY {table} ({columns}) FROM STDIN (FORMAT csv, FREEZE)") as copy,
+            cursor.copy(f"COPY {table} ({columns}) FROM STDIN ({how})") as copy,
         ):
             copy.write(memoryview(buffer.getvalue()))
 
@@ -195,7 +202,8 @@ class _PostgresWriter(_Writer):
             *(f"DROP INDEX {name}" for name, _ in indexes),
         ]
         add = [
-            *(made for _, made in indexes),
+            # Of a partitioned table, for its partitions too.
+            *(made.replace(" ON ONLY ", " ON ") for _, made in indexes),
             *(
                 f"ALTER TABLE {table} ADD CONSTRAINT {name} {made}"
                 for table, name, made in constraints

@@ -33,8 +33,14 @@ def is_marking(connection: Connection) -> bool:
 
 def start_marking(connection: Connection) -> None:
     """Make the triggers; from the end of this transaction on every change is marked."""
-    stop_marking(connection)
-    write = _on_postgresql if connection.dialect.name == "postgresql" else _on_sqlite
+    write = _on_sqlite
+    if connection.dialect.name == "postgresql":
+        write = _on_postgresql
+        # At once, and in the order in which events are written, or two would wait for each other.
+        tables = "renders, api_calls, files, credit_transactions"
+        connection.exec_driver_sql(f"LOCK TABLE {tables} IN SHARE ROW EXCLUSIVE MODE")
+    else:
+        stop_marking(connection)
     for noun in INSTANTS:
         for event in _EVENTS:
             for statement in write(noun, event):
@@ -70,10 +76,11 @@ def _on_postgresql(noun: str, event: str) -> list[str]:
     name = _name(noun, event)
     return [
         # Writers may look for tables elsewhere than who makes the function.
-        f"CREATE FUNCTION {name}() RETURNS trigger LANGUAGE plpgsql SET search_path FROM CURRENT"  # noqa: S608
-        f" AS $$ BEGIN INSERT INTO rollup_marks (source, noun, user_id, day)"
+        f"CREATE OR REPLACE FUNCTION {name}() RETURNS trigger LANGUAGE plpgsql"  # noqa: S608
+        " SET search_path FROM CURRENT AS $$ BEGIN"
+        " INSERT INTO rollup_marks (source, noun, user_id, day)"
         f" SELECT 0, '{noun}', user_id, day FROM ({marks}) AS changed; RETURN NULL; END $$",
-        f"CREATE TRIGGER {name} AFTER {event.upper()} ON {noun} REFERENCING {tables}"
+        f"CREATE OR REPLACE TRIGGER {name} AFTER {event.upper()} ON {noun} REFERENCING {tables}"
         f" FOR EACH STATEMENT EXECUTE FUNCTION {name}()",
     ]
 

@@ -245,7 +245,9 @@ def test_an_event_that_the_database_refuses_costs_no_other(
     events: IngestRepository, database: Database, workspace_url: str
 ) -> None:
     # A rule that somebody else put there, which no code of ours knows.
-    rows.execute(workspace_url, "CREATE UNIQUE INDEX only_one ON api_calls (status_code)")
+    rows.execute(
+        workspace_url, "CREATE UNIQUE INDEX only_one ON api_calls (status_code, occurred_at)"
+    )
     told = [call(f"{n}", status_code=200 + n % 7) for n in range(9)]
     assert tell(events, *told) == Ingested(counted=7, set_aside=2)
     assert not differences(database)
