@@ -21,7 +21,7 @@ DEMO_FILLED = demo/.filled-$(shell date -u +%F)
 unexport ANALYTICS_PROFILE ANALYTICS_STATE_URL ANALYTICS_NOTEBOOKS ANALYTICS_GRANT
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test lint types contracts bench docs constraints clean browser
+.PHONY: help setup demo test lint types contracts bench suites docs constraints clean browser
 .DELETE_ON_ERROR:
 
 help: ## List what there is
@@ -49,8 +49,11 @@ types: $(VENV)/.dev ## Check the types
 contracts: $(VENV)/.dev ## Check which package may import which
 	@$(BIN)/lint-imports
 
-bench: $(VENV)/.dev ## Measure (OUT=file.json to keep it, ONLY=word for a part)
+bench: $(VENV)/.dev ## Measure (OUT=file.json to keep it, ONLY=word for a part; ONLY='10 million' only so)
 	@$(BIN)/python -m tests.benchmarks $(if $(OUT),--out '$(OUT)') $(if $(ONLY),--only '$(ONLY)')
+
+suites: $(VENV)/.dev ## Run jupyter_client's and ipykernel's tests with stock and forked kernels (ONLY=word)
+	@$(BIN)/python -m tests.suites $(if $(ONLY),--only '$(ONLY)')
 
 docs: $(VENV)/.dev ## Write the parts of docs/ that come from the code
 	@$(BIN)/python -m tests.support.reference
@@ -102,13 +105,17 @@ demo/.filled-%: $(wildcard analytics_core/dal/migrations/workspace/versions/*.py
 	@ANALYTICS_DATABASE_URL=$(DEMO_DATABASE) $(BIN)/analytics demo-data >&2
 	@touch $@
 
-# Chromium, for the browser tests: installed where that is allowed, else said in one line.
+# Chromium for the browser tests and PgBouncer for one of the database: installed where that is
+# allowed; a browser that is missing is said in one line.
 browser:
-	@if ! command -v chromium >/dev/null && command -v apt-get >/dev/null && [ "$$(id -u)" = 0 ]; then \
-		echo "Installing Debian's chromium for the browser tests." >&2; \
-		{ apt-get update && DEBIAN_FRONTEND=noninteractive apt-get install --yes chromium; } \
-			>/dev/null 2>&1 </dev/null || true; \
-	fi
+	@for program in chromium pgbouncer; do \
+		if ! PATH="$$PATH:/usr/sbin" command -v $$program >/dev/null && command -v apt-get >/dev/null \
+			&& [ "$$(id -u)" = 0 ]; then \
+			echo "Installing Debian's $$program for the tests." >&2; \
+			{ apt-get update && DEBIAN_FRONTEND=noninteractive apt-get install --yes $$program; } \
+				>/dev/null 2>&1 </dev/null || true; \
+		fi; \
+	done
 	@if ! command -v chromium >/dev/null; then \
 		echo "Chromium is missing (Debian: apt-get install chromium)$(if $(ON_CI),.,: no browser tests.)" >&2; \
 		$(if $(ON_CI),exit 1,true); \

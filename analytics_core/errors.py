@@ -7,6 +7,7 @@ Errors become messages only at an edge (command line, page, report); nothing bel
 from __future__ import annotations
 
 from collections.abc import Iterable
+from datetime import datetime
 from pathlib import Path
 
 
@@ -30,6 +31,18 @@ class UnknownUser(AnalyticsError):
         super().__init__(f"unknown user: {user!r}")
 
 
+class ForgottenUser(AnalyticsError):
+    """Something is told of somebody who was forgotten; the line does not say of whom."""
+
+    def __init__(self, since: datetime) -> None:
+        self.since = since
+        super().__init__(f"its user was forgotten on {since:%Y-%m-%d}")
+
+
+class NotConfirmed(AnalyticsError):
+    """What cannot be undone was not confirmed, and was not done."""
+
+
 class RangeError(AnalyticsError):
     """A date, a range of dates or a period cannot be read as one."""
 
@@ -44,6 +57,36 @@ class UnknownZone(AnalyticsError):
 
 class ScopeError(AnalyticsError):
     """Something was asked for outside the granted scope, or no scope was granted at all."""
+
+
+class NotAdmitted(AnalyticsError):
+    """It could not be verified who is asking, so that nothing is shown."""
+
+
+class TokenRefused(NotAdmitted):
+    """A token or a session is not believed; the line never holds any of it."""
+
+    def __init__(self, problem: str) -> None:
+        self.problem = problem
+        super().__init__(f"the token is refused: {problem}")
+
+
+class AccessEnded(AnalyticsError):
+    """What was granted here is over, was replaced, or was never signed by who may."""
+
+    def __init__(self) -> None:
+        super().__init__("access has ended: open this again from where you came")
+
+
+class NotHeldBack(AnalyticsError):
+    """A dashboard or a report would read as a role that row-level security does not hold back."""
+
+    def __init__(self, database: str, role: str) -> None:
+        self.database, self.role = database, role
+        super().__init__(
+            f"dashboards and reports do not read {database} as {role}, which no grant holds back:"
+            " give ANALYTICS_READER_URL a role that may only read (docs/operations.md)"
+        )
 
 
 class VocabularyError(AnalyticsError):
@@ -126,11 +169,19 @@ class TemplateError(AnalyticsError):
 
 
 class PortTaken(AnalyticsError):
-    """The dashboard cannot listen on a port of this machine."""
+    """A server of ours cannot listen on a port of this machine."""
 
     def __init__(self, port: int) -> None:
         self.port = port
         super().__init__(f"port {port} is taken, or not yours to use; choose another with --port")
+
+
+class SocketTaken(AnalyticsError):
+    """A server of ours cannot listen on a Unix socket."""
+
+    def __init__(self, path: Path, problem: str) -> None:
+        self.path, self.problem = path, problem
+        super().__init__(f"cannot listen on {path}: {problem}")
 
 
 class ParameterError(AnalyticsError):
@@ -154,6 +205,10 @@ class ReportFailed(AnalyticsError):
         self.error, self.kept = error, kept
         where = f"cell {cell} ({heading})" if heading else f"cell {cell}"
         super().__init__(f"{notebook}: {where} failed with {error} (kept as {kept})")
+
+
+class KernelDied(ReportFailed):
+    """A report's kernel ended while a cell ran; another try may well work."""
 
 
 class NothingKept(AnalyticsError):

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import os
 import secrets
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from typing import BinaryIO
 
 from analytics_core.errors import OutputError
 
@@ -17,6 +20,16 @@ def refuse_to_replace(path: Path) -> None:
 
 def write_file(path: Path, content: bytes) -> None:
     """Write a whole file at once: readers see the old one or the new one; raises `OutputError`."""
+    with writing(path) as file:
+        file.write(content)
+
+
+@contextmanager
+def writing(path: Path) -> Iterator[BinaryIO]:
+    """A file that is at `path` when the block is over, and not there at all where it fails.
+
+    Raises `OutputError`.
+    """
     path = path.resolve()
     if path.exists() and not path.is_file():
         # A rename would put a plain file in the place of a folder or, for root, of a device.
@@ -26,7 +39,7 @@ def write_file(path: Path, content: bytes) -> None:
     try:
         try:
             with part.open("xb") as file:
-                file.write(content)
+                yield file
                 file.flush()
                 os.fsync(file.fileno())
             part.replace(path)

@@ -4,21 +4,39 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from copy import copy
 from datetime import UTC, date, datetime
 from functools import cached_property
+from getpass import getuser
+from itertools import chain
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias
 from zoneinfo import ZoneInfo
 
 from analytics_core.dal import schema
+from analytics_core.dal.audit import AuditRepository
 from analytics_core.dal.catalog import Catalog, host_catalog, own_catalog
 from analytics_core.dal.database import Database
+from analytics_core.dal.forgetting import FollowedPersonRepository, PersonRepository, Remembered
+from analytics_core.dal.grants import Granted, GrantKey, is_signed, scope_of, showing, sign
 from analytics_core.dal.profile import read_profile
 from analytics_core.dal.repositories import Repositories
+from analytics_core.dal.retention import RetentionRepository
 from analytics_core.dal.rollup.kept import Kept
 from analytics_core.dal.side_by_side import SideBySide
 from analytics_core.dal.state import StateRepository
-from analytics_core.errors import NothingKept, ScopeError, UnknownZone
+from analytics_core.dal.tombstones import Tombstones
+from analytics_core.errors import (
+    DatabaseUnavailable,
+    NothingKept,
+    ReadOnlyDatabase,
+    ScopeError,
+    UnknownZone,
+)
+from analytics_core.model.audited import Action, Audited
 from analytics_core.model.daterange import DateRange, date_of, read_zone
+from analytics_core.model.keeping import KeepFor, Kind, Retained
 from analytics_core.model.results import ApiStats, Comparison, CreditStats, RenderStats
 from analytics_core.model.scope import Scope
 from analytics_core.model.user import User
@@ -62,12 +80,21 @@ class Workspace:
         clock: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
         self.settings, self.scope, self._clock = settings, scope, clock
+        self._zone = settings.zone or None
+        signed = settings.grant if settings.grant and is_signed(settings.grant) else None
+        keys = settings.grant_keys
+        self._key = GrantKey.from_text(keys[0]) if keys else None
+        granted = Granted(scope, signed, self._key)
         self.database = Database(
-            settings.database_url.get_secret_value(), read_only=settings.profile is not None
+            settings.database_url.get_secret_value(),
+            read_only=settings.profile is not None,
+            granted=granted,
         )
         state = settings.state_url if settings.profile is not None else None
-        self._state = Database(state.get_secret_value()) if state else None
+        self._state = Database(state.get_secret_value(), granted=granted) if state else None
         self._side_by_side = SideBySide(self.database)
+        self._reader_is_held_back = False
+        self._whole: Workspace | None = None
 
     @classmethod
     def open(cls, settings: Settings, scope: Scope) -> Workspace:
@@ -78,7 +105,8 @@ class Workspace:
     def current(cls) -> Workspace:
         """The workspace of this kernel, within the scope that its launcher granted.
 
-        Raises `ScopeError` where no scope was granted.
+        Raises `ScopeError` where no scope was granted, `NotHeldBack` where its role could help
+        itself to more, and later `AccessEnded` where the grant is over.
         """
         settings = Settings.read()
         if settings.grant is None:
@@ -86,7 +114,76 @@ class Workspace:
                 "no scope was granted here: open this through `analytics lab`, `dashboard` or"
                 " `report`, or use Workspace.open(settings, scope)"
             )
-        return cls(settings, Scope.from_text(settings.grant))
+        workspace = cls(settings, scope_of(settings.grant))
+        # A database that does not answer is told of when something is asked.
+        with suppress(DatabaseUnavailable):
+            workspace.hold_back()
+        return workspace
+
+    def hold_back(self) -> None:
+        """Raise `NotHeldBack` where our role could help itself to more than it is granted.
+
+        Raises `DatabaseUnavailable` where that cannot be asked.
+        """
+        for database in filter(None, (self.database, self._state)):
+            database.hold_back()
+
+    def bypassing_role(self) -> str | None:
+        """The name of our role where row-level security does not hold it, on PostgreSQL."""
+        with suppress(DatabaseUnavailable):
+            if self.database.dialect == "postgresql":
+                ours = self.database.standing()
+                return ours.role if ours.bypasses else None
+        return None
+
+    def for_reader(self, scope: Scope, until: datetime) -> Settings:
+        """The settings of what only reads within a scope, until then: a kernel, or a page.
+
+        Its grant is signed where a database checks it, its role the one that `ANALYTICS_READER_URL`
+        names. Raises `ScopeError` for a scope that is not granted here, `NotHeldBack`, and
+        `DatabaseUnavailable`: who is not known to be held back serves nobody.
+        """
+        settings = self.settings.for_reader(self.grant(scope, until))
+        if not self._reader_is_held_back:
+            with Workspace(settings, scope) as reader:
+                reader.hold_back()
+            self._reader_is_held_back = True
+        return settings
+
+    def grant(self, scope: Scope, until: datetime) -> str:
+        """A grant of the scope until then, as `ANALYTICS_GRANT` holds one.
+
+        Signed with the key of the settings, or by the database whose keys are ours; where neither
+        is, no database checks it, and it only says the scope. Raises `ScopeError`.
+        """
+        scope = self.scope.narrow(scope)
+        if self._key is not None:
+            return sign(scope, self._key, until)
+        for database in filter(None, (self.database, self._state)):
+            if (signed := database.sign(scope, until)) is not None:
+                return signed
+        # What we were granted ourselves can be handed on as it is, and no further.
+        if self.settings.grant and scope == self.scope:
+            return self.settings.grant
+        return scope.to_text()
+
+    @contextmanager
+    def within(
+        self, scope: Scope, zone: str | None = None, *, grant: str | None = None
+    ) -> Iterator[Workspace]:
+        """For the block, this workspace for somebody who may see less, with a zone of their own.
+
+        `grant` is what shows it to a database that checks; without one, what shows this one's. It
+        is for the thread that entered the block. Raises `ScopeError`.
+        """
+        narrowed = copy(self)
+        narrowed.scope, narrowed._zone = self.scope.narrow(scope), zone or self._zone
+        narrowed._whole = self
+        if grant is None or not is_signed(grant):
+            yield narrowed
+        else:
+            with showing(Granted(scope, grant)):
+                yield narrowed
 
     def get_analytics_data(
         self,
@@ -197,23 +294,172 @@ class Workspace:
         _ = self.repositories
         return self._kept.counts() if self._kept else (0, 0)
 
+    def find_person(self, email_or_id: str) -> Remembered:
+        """Somebody of the whole database, also where they were forgotten; raises `UnknownUser`."""
+        self.scope.narrow(Scope.everyone())
+        return self._people.find(email_or_id)
+
+    def held_about(self, who: Remembered) -> dict[str, int]:
+        """How many rows of each table of the workspace are a person's."""
+        self.scope.narrow(Scope.everyone())
+        return self._people.counts(who.id, self._clock()) if who.id else {}
+
+    def forget(self, who: Remembered, by: str) -> dict[str, int]:
+        """Remove a person, so that nothing shows or takes them any more; rows gone, by table.
+
+        `by` says by what they were forgotten. Raises `NothingKept`.
+        """
+        self.scope.narrow(Scope.everyone())
+        return self._people.forget(who, self._clock(), by)
+
+    def left_at_host(self, who: Remembered) -> dict[str, int]:
+        """How many rows of a person the tables of a product's database have, which stay there."""
+        self.scope.narrow(Scope.everyone())
+        people = self._people
+        if who.id is None or not isinstance(people, FollowedPersonRepository):
+            return {}
+        return people.left_at_host(who.id)
+
+    def forgotten(self) -> int:
+        """How many people were forgotten; raises `NothingKept`."""
+        self.scope.narrow(Scope.everyone())
+        return self._people.tombstones.count()
+
+    def export_person(self, email_or_id: str, path: Path) -> dict[str, int]:
+        """Write all that is held about a user into a folder or a zip archive; rows by table.
+
+        Raises `UnknownUser` and `OutputError`.
+        """
+        from analytics_core.services.personal_archive import Content, write_archive
+        from analytics_core.telemetry.waiting import waiting_events
+
+        user = self.find_user(email_or_id)
+        now, people = self._clock(), self._people
+        with people.everything(user.id, now) as tables:
+            contents = (Content(one.name, one.rows, one.left_out) for one in tables)
+            if isinstance(people, PersonRepository):
+                keys = people.key_hashes(user.id)
+                events = waiting_events(self.settings.spool_folder, user.id, keys)
+                more = [Content("waiting_events", events, ("key_hash",))]
+            else:
+                more = []
+            return write_archive(path, user, self.database.label, now, chain(contents, more))
+
+    def record_use(self, action: Action, whose: Scope, by: str, *, who: str | None = None) -> None:
+        """Put into the audit log that somebody has to do with rows of people, before they do.
+
+        `by` is what they do it with, `who` a person's id or name, or without one the account of
+        this machine. Nothing is kept of a
+        product's database that has no state database, nor in a process that was granted less: who
+        launched it has told. Raises `DatabaseUnavailable`, and then nothing may be shown; a file
+        that nobody may write is only read, with a warning.
+        """
+        if self.settings.grant is not None or (audit := self._audit) is None:
+            return
+        try:
+            audit.record(self._clock(), who or _account(), action, whose, by)
+        except DatabaseUnavailable as failed:
+            if self._audited.dialect != "sqlite":
+                raise
+            _log.warning("not in the audit log: %s", failed)
+
+    def audited(self, since: datetime | None = None) -> list[Audited]:
+        """The audit log from then on, oldest first; raises `NothingKept`."""
+        self.scope.narrow(Scope.everyone())
+        if self._audit is None:
+            raise NothingKept(self.database.label)
+        return self._audit.entries(since)
+
+    @cached_property
+    def _audit(self) -> AuditRepository | None:
+        """Where it is kept, if anywhere."""
+        if self.settings.profile is None:
+            schema.check(self.database)
+            return AuditRepository(self._audited)
+        kept = self._kept
+        return AuditRepository(self._audited, kept.source) if kept is not None else None
+
+    @cached_property
+    def _audited(self) -> Database:
+        """The database of the audit log, opened for everyone: whoever it is, it is told of them."""
+        own = self.settings.profile is None
+        url = self.settings.database_url if own else self.settings.state_url
+        assert url is not None  # noqa: S101 - nothing is kept without it
+        return Database(url.get_secret_value(), granted=Granted(key=self._key))
+
+    def retention(self) -> list[Retained]:
+        """What is kept for how long, and how much of it would go now.
+
+        Raises `ReadOnlyDatabase` for a product's own database.
+        """
+        return [
+            Retained(kind, keep, first_day, self._records.going(kind, first_day))
+            for kind, keep, first_day in self._kept_for_a_time()
+        ]
+
+    def apply_retention(self) -> Iterator[tuple[Kind, int]]:
+        """Let go of what is kept long enough, telling after each step of what and how much.
+
+        Raises `ReadOnlyDatabase`.
+        """
+        for kind, _, first_day in self._kept_for_a_time():
+            for gone in self._records.let_go(kind, first_day):
+                yield kind, gone
+
+    def _kept_for_a_time(self) -> list[tuple[Kind, KeepFor, date]]:
+        self.scope.narrow(Scope.everyone())
+        today = self._clock().astimezone(UTC).date()
+        keeping = self.settings.keeping.items()
+        return [(kind, keep, keep.first_day(today)) for kind, keep in keeping]
+
+    @cached_property
+    def _records(self) -> RetentionRepository:
+        if self.settings.profile is not None:
+            raise ReadOnlyDatabase(
+                f"{self.database.label} is a product's own database: how long it keeps its records"
+                " is for its owner to say"
+            )
+        schema.check(self.database)
+        return RetentionRepository(self.database)
+
+    @cached_property
+    def _people(self) -> PersonRepository | FollowedPersonRepository:
+        if self.settings.profile is None:
+            schema.check(self.database)
+            return PersonRepository(self.database)
+        # Those who were forgotten too: what the host still has of them is to be named.
+        profile = read_profile(self.settings.profile)
+        whole = host_catalog(self.database, profile)
+        return FollowedPersonRepository(self._kept, self.database, whole, profile)
+
     def _where_kept(self) -> Kept:
         _ = self.repositories
         if self._kept is None:
             raise NothingKept(self.database.label)
         return self._kept
 
+    def check(self) -> None:
+        """See whether the database answers, and is fit for questions; raises what they would."""
+        _ = self.repositories
+        self.database.server()
+
     def find_user(self, email_or_id: str) -> User:
         """The user with this e-mail address or id; raises `UnknownUser`, also outside the scope."""
         return self.repositories.users.get_one(email_or_id, self.scope)
 
+    def user_ids(self) -> list[str]:
+        """The ids of all users within the scope, in order of their e-mail addresses."""
+        return self.repositories.users.all_ids(self.scope)
+
     def zone_of(self, user: User | None, zone: str | None = None) -> ZoneInfo:
-        """The zone that days are cut in: an explicit one, else the user's own, else UTC.
+        """The zone that days are cut in: an explicit one, else that of whoever looks.
+
+        Where they brought none it is the user's own, else UTC.
 
         A record with a zone that does not exist is no reason to show its user nothing.
         """
-        if zone:
-            return read_zone(zone)
+        if (asked := self._zone if zone is None else zone) is not None:
+            return read_zone(asked)
         try:
             return read_zone((user and user.zone) or "UTC")
         except UnknownZone as unknown:
@@ -226,6 +472,8 @@ class Workspace:
     @cached_property
     def repositories(self) -> Repositories:
         """The repositories, once the database has been found fit for them."""
+        if self._whole is not None:
+            return self._whole.repositories
         return Repositories.of(self.database, self._catalog, self._kept)
 
     @cached_property
@@ -244,7 +492,10 @@ class Workspace:
         if self.settings.profile is None:
             schema.check(self.database)
             return own_catalog()
-        return host_catalog(self.database, read_profile(self.settings.profile))
+        tombstones = None
+        if self._kept is not None:
+            tombstones = Tombstones(self._kept.database, self._kept.source, self.database)
+        return host_catalog(self.database, read_profile(self.settings.profile), tombstones)
 
     @cached_property
     def _statistics(self) -> StatisticsService:
@@ -273,6 +524,8 @@ class Workspace:
         """Give back everything that was opened."""
         self._side_by_side.close()
         self.database.close()
+        if "_audited" in vars(self):
+            self._audited.close()
         if self._state is not None:
             self._state.close()
 
@@ -281,3 +534,11 @@ class Workspace:
 
     def __exit__(self, *_: object) -> None:
         self.close()
+
+
+def _account() -> str:
+    """The account of this machine, as nobody else's id."""
+    try:
+        return f"account {getuser()}"
+    except (KeyError, OSError):
+        return "account without a name"

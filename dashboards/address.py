@@ -19,9 +19,19 @@ TABS = {
     "storage": "Storage",
     "projects": "Projects",
 }
+PRESETS = {
+    Preset.WEEK: "7 d",
+    Preset.MONTH: "30 d",
+    Preset.QUARTER: "90 d",
+    Preset.THIS_MONTH: "This month",
+    Preset.LAST_MONTH: "Last month",
+    Preset.THIS_YEAR: "This year",
+    Preset.ALL: "All",
+}
+CARDS = ("Renders", "Credits spent", "API calls", "Storage", "Projects", "Account")
 REFRESH_SECONDS = (0, 30, 60, 300)
 # Longer than anything we write; what is longer did not come from us.
-_LONGEST_VALUE = 64
+LONGEST_VALUE = 64
 _ANY_DAY = date(2000, 1, 1)
 
 
@@ -41,7 +51,7 @@ class PageState:
         given = {
             name: value
             for name, value in parse_qsl(query, keep_blank_values=True, max_num_fields=None)
-            if len(value) <= _LONGEST_VALUE
+            if len(value) <= LONGEST_VALUE
         }
         usual = cls()
         tab, period, zone = given.get("tab", ""), given.get("range", ""), given.get("zone", "")

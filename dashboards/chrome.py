@@ -6,8 +6,13 @@ from pathlib import Path
 from typing import Any
 
 import anywidget
-from traitlets import Bool, Dict, Int, List, Unicode
+from traitlets import Bool, Dict, Int, List, TraitError, Unicode, validate
 
+from dashboards.address import TABS
+from dashboards.heard import is_some_period, is_some_zone, is_width
+
+# Notebooks of analysts may choose what the page does not offer.
+_DAY = 86_400
 _FRONTEND = Path(__file__).parent / "frontend"
 STYLE = Path(__file__).parent / "template/voila/templates/usage/page.css"
 
@@ -19,8 +24,8 @@ class Header(anywidget.AnyWidget):
     `{"save": {"name", "mime", "text"}}` makes the browser save a file.
     """
 
-    _esm = _FRONTEND / "header.js"
-    _css = STYLE
+    _esm: Path | str = _FRONTEND / "header.js"
+    _css: Path | str = STYLE
 
     who = Unicode().tag(sync=True)
     presets = List(List(Unicode())).tag(sync=True)
@@ -39,12 +44,26 @@ class Header(anywidget.AnyWidget):
     updated = Unicode(help="Changes with each answer; empty before the first.").tag(sync=True)
     address = Dict().tag(sync=True)
 
+    # What nobody can choose is not taken, whoever lets it through; what was chosen stays.
+    @validate("period")
+    def _some_period(self, proposal: Any) -> Any:
+        return _taken(proposal, is_some_period(proposal["value"]))
+
+    @validate("zone")
+    def _some_zone(self, proposal: Any) -> Any:
+        return _taken(proposal, is_some_zone(proposal["value"]))
+
+    @validate("refresh")
+    def _some_refresh(self, proposal: Any) -> Any:
+        seconds = proposal["value"]
+        return _taken(proposal, type(seconds) is int and 0 <= seconds <= _DAY)
+
 
 class Cards(anywidget.AnyWidget):
     """A row of cards; before there are any, the `names` of those to come."""
 
-    _esm = _FRONTEND / "cards.js"
-    _css = STYLE
+    _esm: Path | str = _FRONTEND / "cards.js"
+    _css: Path | str = STYLE
 
     label = Unicode("Summary").tag(sync=True)
     names = List(Unicode()).tag(sync=True)
@@ -54,11 +73,15 @@ class Cards(anywidget.AnyWidget):
 class Tabs(anywidget.AnyWidget):
     """The tabs, as pairs of key and label, and which one is selected."""
 
-    _esm = _FRONTEND / "tabs.js"
-    _css = STYLE
+    _esm: Path | str = _FRONTEND / "tabs.js"
+    _css: Path | str = STYLE
 
     tabs = List(List(Unicode())).tag(sync=True)
     selected = Unicode().tag(sync=True)
+
+    @validate("selected")
+    def _some_tab(self, proposal: Any) -> Any:
+        return _taken(proposal, proposal["value"] in TABS)
 
 
 class ChartFrame(anywidget.AnyWidget):
@@ -68,8 +91,8 @@ class ChartFrame(anywidget.AnyWidget):
     0 before it said so with a message `{"width": pixels}`.
     """
 
-    _esm = _FRONTEND / "chart.js"
-    _css = STYLE
+    _esm: Path | str = _FRONTEND / "chart.js"
+    _css: Path | str = STYLE
 
     chart: Any = Dict().tag(sync=True)
     plot: Any = Dict().tag(sync=True)
@@ -81,5 +104,25 @@ class ChartFrame(anywidget.AnyWidget):
 
     def _told(self, _widget: Any, content: dict[str, Any], _buffers: Any) -> None:
         match content:
-            case {"width": int(width)} if width > 0:
+            case {"width": width} if is_width(width):
                 self.width = width
+
+
+def _taken(proposal: Any, is_good: bool) -> Any:
+    """The value that is proposed for a trait; raises `TraitError`, and the trait keeps its own."""
+    if not is_good:
+        # Without the value: it may be anything.
+        raise TraitError(f"no such {proposal['trait'].name} can be chosen")
+    return proposal["value"]
+
+
+def serve_from(address: str) -> None:
+    """Let a page that has the style sheet already fetch the scripts of its parts from a folder.
+
+    Elsewhere every part brings its script and the sheet along, because it may be the only one.
+    """
+    for part, script in (
+        (Header, "header.js"), (Cards, "cards.js"), (Tabs, "tabs.js"), (ChartFrame, "chart.js"),
+    ):  # fmt: skip
+        part._esm = f"{address}{script}"
+        part._css = ""

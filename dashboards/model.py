@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from datetime import UTC, datetime
 from typing import Any, Protocol
 
@@ -21,6 +21,7 @@ from analytics_core import Workspace
 from analytics_core.errors import AnalyticsError
 from analytics_core.model.daterange import Preset
 from analytics_core.model.user import User
+from dashboards.given import Given
 
 log = logging.getLogger(__name__)
 
@@ -53,6 +54,7 @@ class InThread:
         self._loop = asyncio.get_running_loop()
         # Two, so that a new question need not wait for an old one that nobody wants any more.
         self._pool = ThreadPoolExecutor(max_workers=2, thread_name_prefix="usage")
+        self._latest: Future[None] | None = None
 
     def run(self, work: Callable[[], Any], done: Callable[[Any, Exception | None], None]) -> None:
         def attempt() -> None:
@@ -62,7 +64,10 @@ class InThread:
                 result, error = None, raised
             self._loop.call_soon_threadsafe(done, result, error)
 
-        self._pool.submit(attempt)
+        # However often somebody asks anew, one question waits: the newest.
+        if self._latest is not None:
+            self._latest.cancel()
+        self._latest = self._pool.submit(attempt)
 
     def later(self, seconds: float, call: Callable[[], None]) -> Callable[[], None]:
         return self._loop.call_later(seconds, call).cancel
@@ -114,9 +119,13 @@ class Question(HasTraits):
         workspace: Workspace | None = None,
         runner: Runner | None = None,
         automatic: bool = True,
+        given: Given | None = None,
         **wanted: Any,
     ) -> None:
-        """Ask about `user`, or everybody the workspace may see; at once where `automatic`."""
+        """Ask about `user`, or everybody the workspace may see; at once where `automatic`.
+
+        An answer that is `given` is one less to ask for.
+        """
         super().__init__(**wanted)
         self.user = user
         self.workspace = workspace if workspace is not None else Workspace.current()
@@ -126,7 +135,11 @@ class Question(HasTraits):
         self._asked = 0
         self._cancel: Callable[[], None] | None = None
         self._closed = False
-        if automatic:
+        if given is not None and given.data is not None:
+            self._subject, self.data = given.subject, given.data
+            self.fetched_at = given.fetched_at
+            self._set_timer()
+        elif automatic:
             self.refetch()
 
     def refetch(self) -> None:
@@ -151,6 +164,11 @@ class Question(HasTraits):
     def question(self) -> Callable[[], Any]:
         """What to ask, with what is wanted now: traits may change before the thread gets to it."""
         raise NotImplementedError
+
+    @property
+    def subject(self) -> User | None:
+        """The one user whose numbers these are; None before an answer, and for several users."""
+        return self._subject
 
     @property
     def who(self) -> str:

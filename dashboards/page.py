@@ -11,24 +11,13 @@ from ipywidgets import Box
 from traitlets import link
 
 from analytics_core.charts.page import Page, page
-from analytics_core.errors import AnalyticsError, DatabaseUnavailable, SchemaMismatch
-from analytics_core.model.daterange import Preset
-from dashboards.address import TABS, PageState
+from dashboards.address import CARDS, PRESETS, TABS, PageState
 from dashboards.chrome import Header, Tabs
 from dashboards.download import download
+from dashboards.given import Given, take
 from dashboards.model import UsageModel
+from dashboards.plain_words import in_plain_words
 from dashboards.views import CardsView, TabView, close
-
-PRESETS = {
-    Preset.WEEK: "7 d",
-    Preset.MONTH: "30 d",
-    Preset.QUARTER: "90 d",
-    Preset.THIS_MONTH: "This month",
-    Preset.LAST_MONTH: "Last month",
-    Preset.THIS_YEAR: "This year",
-    Preset.ALL: "All",
-}
-_CARDS = ("Renders", "Credits spent", "API calls", "Storage", "Projects", "Account")
 
 
 class UsagePage:
@@ -48,7 +37,7 @@ class UsagePage:
         state = state or PageState()
         self.model, self._clock = model, clock
         self.header = Header(presets=[[key.value, label] for key, label in PRESETS.items()])
-        self.cards = CardsView("Summary", _CARDS)
+        self.cards = CardsView("Summary", CARDS)
         self.tabs = Tabs(tabs=[[key, label] for key, label in TABS.items()], selected=state.tab)
         self.views = {key: TabView(key) for key in TABS}
         self._panels = Box([self.cards.widget, self.tabs, *(v.widget for v in self.views.values())])
@@ -75,9 +64,21 @@ class UsagePage:
         self._follow()
 
     @classmethod
-    def state_of_request(cls) -> PageState:
-        """What the address asks for that this kernel was started for; the usual elsewhere."""
-        return PageState.from_query(os.environ.get("QUERY_STRING", ""))
+    def of_request(cls) -> UsagePage:
+        """The page that this kernel was started for, with the answer that the server had already.
+
+        Elsewhere the page as it usually is, which asks for itself.
+        """
+        given = take() or Given(os.environ.get("QUERY_STRING", ""))
+        state = PageState.from_query(given.query)
+        model = UsageModel(
+            period=state.period,
+            zone=state.zone,
+            compare=state.compare,
+            refetch_seconds=state.refresh,
+            given=given,
+        )
+        return cls(model, state)
 
     @property
     def state(self) -> PageState:
@@ -141,28 +142,20 @@ class UsagePage:
     def _write_address(self, _change: Any = None) -> None:
         self.header.address = dict(self.state.to_parameters())
 
+    def _repeat(self) -> None:
+        """Say again what is shown, to a browser that was not listening when it changed."""
+        parts = (self.cards.widget, self.tabs, *(view.widget for view in self.views.values()))
+        for part in (*parts, self._panels, self.header):
+            part.send_state()
+
     def _asked(self, _widget: Any, content: dict[str, Any], _buffers: Any) -> None:
         match content:
             case {"ask": "refetch"}:
                 self.model.refetch()
+            case {"ask": "repeat"}:
+                self._repeat()
             case {"ask": "download", "what": str(what)} if self.model.data is not None:
                 file = download(what, self.tabs.selected, self.model.data)
                 if file is not None:
                     name, mime, body = file
                     self.header.send({"save": {"name": name, "mime": mime}}, [body])
-
-
-def in_plain_words(error: Exception | None) -> str:
-    """What to tell a visitor: what happened, without addresses or the names of things inside."""
-    match error:
-        case None:
-            return ""
-        case DatabaseUnavailable():
-            return "The database that holds your usage does not answer right now."
-        case SchemaMismatch():
-            return "The database that holds your usage is not ready for this version of the page."
-        case AnalyticsError():
-            text = str(error)
-            return f"{text[:1].upper()}{text[1:]}."
-        case _:
-            return "Something went wrong on our side while your usage was being added up."

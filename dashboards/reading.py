@@ -1,11 +1,12 @@
-"""What a chart says in text: title, legend, table, and all series at each position."""
+"""What cards and charts say in text, and how panels stand: what painted and live pages share."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from analytics_core.charts import formats, table
-from analytics_core.charts.values import Chart, Kind, Number, Series
+from analytics_core.charts.values import Card, Chart, Kind, Number, Series
 from analytics_core.drawing.layout import Layout, layout
 
 # Any width will do where only the span of values is wanted.
@@ -46,6 +47,39 @@ def place(chart: Chart, width: float) -> dict[str, float]:
         "top": around.top,
         "bottom": shape.height - around.top - rows,
         "height": shape.height,
+    }
+
+
+def wide_ones(charts: Sequence[Chart]) -> set[str]:
+    """The charts whose panels take a whole row: lines, and of narrow neighbours one left over."""
+    wide: set[str] = set()
+    waiting: Chart | None = None
+    for chart in (*charts, None):
+        if chart is None or chart.kind is Kind.LINES:
+            wide |= {alone.key for alone in (waiting, chart) if alone is not None}
+            waiting = None
+        else:
+            waiting = chart if waiting is None else None
+    return wide
+
+
+def card_of(card: Card) -> dict[str, Any]:
+    """A card as the browser needs it."""
+    change = card.change and {
+        "before": card.change.before,
+        "difference": card.change.difference,
+        "percent": card.change.percent,
+        "tone": card.change.tone.value,
+    }
+    return {
+        "key": card.key,
+        "label": card.label,
+        "role": card.role.value,
+        "value": card.value,
+        "exact": card.exact,
+        "context": card.context,
+        "change": change,
+        "line": list(card.line),
     }
 
 

@@ -7,12 +7,12 @@ from typing import Any
 
 from ipywidgets import Box, Widget
 
-from analytics_core.charts.values import Card, Chart, Kind, TabContent
+from analytics_core.charts.values import Card, Chart, TabContent
 from analytics_core.drawing.layout import layout
 from dashboards.address import TABS
 from dashboards.chrome import Cards, ChartFrame
 from dashboards.figures import Figure, figure_for
-from dashboards.reading import place, reading
+from dashboards.reading import card_of, place, reading, wide_ones
 
 # What a frame reserves before the browser said how wide it is.
 _LIKELY_WIDTH = 640
@@ -33,8 +33,6 @@ class ChartView:
         self.widget = Box([self.frame])
         self.widget.add_class("panel")
         self.widget.add_class(f"panel-of-{chart.key}")
-        if chart.kind is Kind.LINES:
-            self.widget.add_class("wide")
         self.frame.observe(self._width_changed, "width")
         self._mark_empty()
 
@@ -53,8 +51,9 @@ class ChartView:
             close(widget)
 
     def _width_changed(self, change: Any) -> None:
-        self._width = change["new"]
-        self._draw()
+        if change["new"] != self._width:
+            self._width = change["new"]
+            self._draw()
 
     def _draw(self) -> None:
         if self._width and self.chart.empty is None:
@@ -73,7 +72,8 @@ class ChartView:
             self.widget.add_class("is-empty")
 
     def _plot(self) -> dict[str, Any]:
-        return {**place(self.chart, self._width or _LIKELY_WIDTH), "ready": self.figure is not None}
+        width = self._width or _LIKELY_WIDTH
+        return {**place(self.chart, width), "ready": self.figure is not None, "width": width}
 
 
 class CardsView:
@@ -107,12 +107,14 @@ class TabView:
         """Show the content of this tab; charts that it no longer has are closed."""
         self.cards.show(content.cards)
         gone = self.charts.keys() - {chart.key for chart in content.charts}
+        wide = wide_ones(content.charts)
         for chart in content.charts:
             if chart.key in self.charts:
                 self.charts[chart.key].show(chart)
             else:
                 self.charts[chart.key] = ChartView(chart)
-        self._widen(content.charts)
+            panel = self.charts[chart.key].widget
+            (panel.add_class if chart.key in wide else panel.remove_class)("wide")
         self.panels.children = tuple(self.charts[chart.key].widget for chart in content.charts)
         for key in gone:
             self.charts.pop(key).close()
@@ -124,38 +126,6 @@ class TabView:
         self.cards.close()
         for widget in (self.panels, self.widget):
             close(widget)
-
-    def _widen(self, charts: Sequence[Chart]) -> None:
-        """Narrow panels stand in pairs; one that is left over takes the whole row."""
-        waiting: Chart | None = None
-        for chart in (*charts, None):
-            if chart is None or chart.kind is Kind.LINES:
-                if waiting is not None:
-                    self.charts[waiting.key].widget.add_class("wide")
-                waiting = None
-            else:
-                self.charts[chart.key].widget.remove_class("wide")
-                waiting = chart if waiting is None else None
-
-
-def card_of(card: Card) -> dict[str, Any]:
-    """A card as the browser needs it."""
-    change = card.change and {
-        "before": card.change.before,
-        "difference": card.change.difference,
-        "percent": card.change.percent,
-        "tone": card.change.tone.value,
-    }
-    return {
-        "key": card.key,
-        "label": card.label,
-        "role": card.role.value,
-        "value": card.value,
-        "exact": card.exact,
-        "context": card.context,
-        "change": change,
-        "line": list(card.line),
-    }
 
 
 def close(widget: Widget) -> None:

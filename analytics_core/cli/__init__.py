@@ -15,18 +15,24 @@ from typing import Annotated
 import typer
 
 from analytics_core.cli import (
+    audit,
     backfill,
+    collect,
     dashboard,
     demo_data,
     doctor,
     export,
+    forget,
     init,
     lab,
     report,
+    retention,
     rollup,
+    serve,
     spool,
     stats,
     storage,
+    token,
 )
 from analytics_core.errors import AnalyticsError
 
@@ -46,12 +52,18 @@ app.command("stats")(stats.stats)
 app.command("export")(export.export)
 app.command("report")(report.report)
 app.command("dashboard")(dashboard.dashboard)
+app.command("serve")(serve.serve)
 app.command("lab")(lab.lab)
 app.command("doctor")(doctor.doctor)
+app.command("collect")(collect.collect)
 app.command("backfill")(backfill.backfill)
+app.command("forget")(forget.forget)
 app.add_typer(spool.app, name="spool")
 app.add_typer(rollup.app, name="rollup")
 app.add_typer(storage.app, name="storage")
+app.add_typer(retention.app, name="retention")
+app.add_typer(token.app, name="token")
+app.add_typer(audit.app, name="audit")
 
 
 @app.callback(invoke_without_command=True)

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 
+import typer
+
+from analytics_core.dal.grants import scope_of
 from analytics_core.errors import RangeError, ScopeError
 from analytics_core.model.daterange import DateRange, read_date
 from analytics_core.model.scope import Scope
@@ -16,7 +20,19 @@ def granted_scope(settings: Settings) -> Scope:
 
     A notebook's shell hands its grant on to the commands it runs, which must not widen it.
     """
-    return Scope.everyone() if settings.grant is None else Scope.from_text(settings.grant)
+    return Scope.everyone() if settings.grant is None else scope_of(settings.grant)
+
+
+@contextmanager
+def opened(settings: Settings) -> Iterator[Workspace]:
+    """The workspace of a command; where row-level security does not hold it, that is said.
+
+    At the end: a command that fails says why, in one line.
+    """
+    with Workspace.open(settings, granted_scope(settings)) as workspace:
+        yield workspace
+        if role := workspace.bypassing_role():
+            typer.echo(f"warning: row-level security does not hold back {role}", err=True)
 
 
 def asked_scope(workspace: Workspace, users: Sequence[str] | None, everyone: bool) -> Scope:

@@ -18,20 +18,28 @@ def dashboard(
     ] = None,
 ) -> None:
     """Serve the dashboard of a user, a team or everyone; prints the link to open."""
-    import os
-    from pathlib import Path
-
-    import dashboards
-    from analytics_core.cli.asking import asked_scope, granted_scope
-    from analytics_core.serving.server import announce, serve
+    from analytics_core.cli.asking import asked_scope, opened
+    from analytics_core.identity.visitor import Visitor
+    from analytics_core.model.audited import Action
+    from analytics_core.serving.server import Limits, Place, announce, serve
+    from analytics_core.serving.ways import LocalLink
     from analytics_core.settings import Settings
-    from analytics_core.workspace import Workspace
+    from dashboards.served import served
 
-    # Before anything is served: whoever does not exist has no dashboard.
     settings = Settings.read()
-    with Workspace.open(settings, granted_scope(settings)) as workspace:
-        scope = asked_scope(workspace, user, everyone)
-    # Kernels run in the notebook's folder, where a relative path would mean another file.
-    os.environ.update(Settings.read(grant=scope.to_text()).to_environment())
-    home = Path(dashboards.__file__).parent
-    serve(home / "usage.ipynb", home / "template", port=port, on_ready=announce)
+    with opened(settings) as workspace:
+        # Before anything is served: whoever does not exist has no dashboard.
+        visitor = Visitor.of_scope(asked_scope(workspace, user, everyone))
+        workspace.record_use(Action.READ, visitor.scope, "analytics dashboard")
+        with served(workspace, visitor) as page:
+            serve(
+                page,
+                lambda cookies: LocalLink(visitor, cookies),
+                place=Place(port=port),
+                limits=Limits(
+                    (settings.warm_kernels, settings.most_warm_kernels),
+                    settings.most_pages,
+                    settings.most_pages,
+                ),
+                on_ready=announce,
+            )

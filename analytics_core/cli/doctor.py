@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Annotated, TypeAlias
 import typer
 
 if TYPE_CHECKING:
+    from analytics_core.dal.database import Database
+    from analytics_core.dal.schema import Schema
     from analytics_core.settings import Settings
 
 
@@ -26,6 +28,13 @@ def doctor(
     verify: Annotated[
         bool, typer.Option("--verify", help="Recompute the stored daily aggregates; reads it all.")
     ] = False,
+    print_sql: Annotated[
+        bool,
+        typer.Option(
+            "--print-sql",
+            help="Only print row-level security for a product's database, for its owner to run.",
+        ),
+    ] = False,
 ) -> None:
     """Check databases, schema and profile; suggest missing indexes as SQL for their owner.
 
@@ -33,8 +42,12 @@ def doctor(
     """
     from analytics_core.settings import Settings
 
+    settings = Settings.read()
+    if print_sql:
+        typer.echo(_host_sql(settings))
+        return
     marks = set()
-    for mark, line in _findings(Settings.read(), verify):
+    for mark, line in _findings(settings, verify):
         marks.add(mark)
         typer.echo(f"{mark:<7}{line}")
     raise typer.Exit(1 if Mark.WRONG in marks else 0)
@@ -43,17 +56,131 @@ def doctor(
 def _findings(settings: Settings, verify: bool) -> Iterator[Finding]:
     from analytics_core.errors import AnalyticsError
 
+    told: set[str] = set()
     for check in (
         _looked_at,
+        _row_security,
         _state,
         _rollups,
         _recorded,
+        _forgotten,
         *([_daily_aggregates] if verify else []),
     ):
         try:
             yield from check(settings)
         except AnalyticsError as problem:
-            yield Mark.WRONG, str(problem)
+            # A state database that is not in order keeps more than one check from its work.
+            if str(problem) not in told:
+                yield Mark.WRONG, str(problem)
+            told.add(str(problem))
+
+
+def _host_sql(settings: Settings) -> str:
+    from analytics_core.dal.host_security import host_sql
+    from analytics_core.dal.profile import read_profile
+    from analytics_core.errors import SettingsError
+
+    if settings.profile is None:
+        raise SettingsError(
+            "ANALYTICS_PROFILE",
+            "--print-sql is for a product's database; in the workspace's own `analytics init` does"
+            " what is needed",
+        )
+    return host_sql(read_profile(settings.profile))
+
+
+def _row_security(settings: Settings) -> Iterator[Finding]:
+    """Whether rows are held back by the databases themselves, on PostgreSQL."""
+    from analytics_core.dal import schema
+    from analytics_core.dal.database import Database
+
+    looked_at = Database(settings.database_url.get_secret_value())
+    state_url = settings.state_url if settings.profile is not None else None
+    state = state_url and Database(state_url.get_secret_value())
+    try:
+        if looked_at.dialect == "postgresql":
+            if settings.profile is not None:
+                yield from _held_at_host(looked_at, settings)
+            else:
+                yield from _held(looked_at, schema.WORKSPACE)
+            yield from _readers(looked_at, settings)
+        if state and state.dialect == "postgresql":
+            yield from _held(state, schema.STATE)
+    finally:
+        looked_at.close()
+        if state:
+            state.close()
+
+
+def _held(database: Database, which: Schema) -> Iterator[Finding]:
+    """Whether policies are on every table of ours that holds rows of people."""
+    from analytics_core.dal.row_security import missing_roles, unprotected
+
+    if not database.standing().checks:
+        yield Mark.WRONG, f"row-level security is not set up in {database.label}: `analytics init`"
+        return
+    with database.engine.connect() as connection:
+        tables, roles = unprotected(connection, which.metadata), missing_roles(connection)
+    if tables:
+        off = ", ".join(tables)
+        yield Mark.WRONG, f"row-level security is not forced on {off}: run `analytics init`"
+    else:
+        yield Mark.WELL, f"row-level security is forced in {database.label}"
+    if roles:
+        wanted = [f"{statement};" for statement in roles]
+        told = "roles are missing; have somebody run this who may, then `analytics init`:"
+        yield Mark.ADVICE, "\n".join([told, *wanted])
+
+
+def _held_at_host(database: Database, settings: Settings) -> Iterator[Finding]:
+    """Whether a product's owner has put policies on what the profile reads."""
+    from analytics_core.dal.host_security import not_held_back
+    from analytics_core.dal.profile import read_profile
+
+    if not database.standing().checks:
+        yield (
+            Mark.ADVICE,
+            "this database does not hold rows back itself; `analytics doctor --print-sql` prints"
+            " row-level security for its owner",
+        )
+        return
+    with database.engine.connect() as connection:
+        tables = not_held_back(connection, read_profile(str(settings.profile)))
+    if tables:
+        off = ", ".join(tables)
+        yield Mark.WRONG, f"row-level security is not on for {off}: `analytics doctor --print-sql`"
+    else:
+        yield Mark.WELL, "row-level security is on for the tables of the profile"
+    if not settings.grant_keys:
+        yield (
+            Mark.WRONG,
+            "this database checks grants: ANALYTICS_GRANT_KEY needs the key its owner was shown",
+        )
+
+
+def _readers(database: Database, settings: Settings) -> Iterator[Finding]:
+    """Whether dashboards and reports have a role that is held back."""
+    from analytics_core.dal.database import Database
+
+    ours = database.standing()
+    if ours.bypasses:
+        yield Mark.ADVICE, f"{ours.role} is not held back by row-level security: for commands only"
+    if settings.reader_url is None:
+        if not ours.is_held_back:
+            yield (
+                Mark.ADVICE,
+                f"dashboards and reports do not run as {ours.role}: set ANALYTICS_READER_URL",
+            )
+        return
+    reader = Database(settings.reader_url.get_secret_value())
+    try:
+        theirs = reader.standing()
+    finally:
+        reader.close()
+    if theirs.is_held_back:
+        yield Mark.WELL, f"dashboards and reports read as {theirs.role}"
+    else:
+        yield Mark.WRONG, f"ANALYTICS_READER_URL is {theirs.role}, which no grant holds back"
 
 
 def _looked_at(settings: Settings) -> Iterator[Finding]:
@@ -133,6 +260,18 @@ def _recorded(settings: Settings) -> Iterator[Finding]:
             yield Mark.WELL if is_well else Mark.ADVICE, line
     finally:
         database.close()
+
+
+def _forgotten(settings: Settings) -> Iterator[Finding]:
+    """How many people nothing is shown or taken of any more."""
+    from analytics_core.model.scope import Scope
+    from analytics_core.workspace import Workspace
+
+    if settings.profile is not None and settings.state_url is None:
+        return
+    with Workspace.open(settings, Scope.everyone()) as workspace:
+        if people := workspace.forgotten():
+            yield Mark.WELL, f"{people} people were forgotten"
 
 
 def _daily_aggregates(settings: Settings) -> Iterator[Finding]:

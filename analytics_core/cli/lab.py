@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime, timedelta
 from typing import Annotated
 
 import typer
+
+_A_WEEK = timedelta(days=7)
 
 
 def lab(
@@ -16,22 +19,24 @@ def lab(
     ] = True,
 ) -> None:
     """Open JupyterLab on the guides; notebooks in it may see everyone's data."""
-    import os
 
     from analytics_core.cli import terminal
     from analytics_core.cli.asking import granted_scope
+    from analytics_core.model.audited import Action
     from analytics_core.reports.template import notebooks_folder
     from analytics_core.serving.lab import serve_lab
     from analytics_core.settings import Settings
     from analytics_core.workspace import Workspace
 
-    scope = granted_scope(Settings.read())
-    settings = Settings.read(grant=scope.to_text())
+    settings = Settings.read()
+    scope = granted_scope(settings)
     with Workspace.open(settings, scope) as workspace:
         # A database that cannot be used is one line here and a traceback in a notebook.
         _ = workspace.repositories
-    os.environ.update(settings.to_environment())
-    folder = notebooks_folder(settings)
+        workspace.record_use(Action.READ, scope, "analytics lab")
+        granted = workspace.for_reader(scope, datetime.now(UTC) + _A_WEEK)
+    granted.replace_environment()
+    folder = notebooks_folder(granted)
 
     def announce(link: str) -> None:
         whose = "everyone's data" if scope.is_everyone else "the data granted here and no other"

@@ -18,12 +18,11 @@ def refresh() -> None:
 
     Pages are current without it, too; they are only slower where much has changed since.
     """
-    from analytics_core.model.scope import Scope
+    from analytics_core.cli.asking import opened
     from analytics_core.settings import Settings
-    from analytics_core.workspace import Workspace
 
     users = days = 0
-    with Workspace.open(Settings.read(), Scope.everyone()) as workspace:
+    with opened(Settings.read()) as workspace:
         for step in workspace.refresh_rollups():
             users, days = users + step.users, days + step.days
     typer.echo(f"{users} more users are kept added up; {days} days of users were renewed.")
@@ -40,12 +39,11 @@ def verify(
 
     Exit code 1 where there is any, 0 otherwise.
     """
-    from analytics_core.model.scope import Scope
+    from analytics_core.cli.asking import opened
     from analytics_core.settings import Settings
-    from analytics_core.workspace import Workspace
 
     found = 0
-    with Workspace.open(Settings.read(), Scope.everyone()) as workspace:
+    with opened(Settings.read()) as workspace:
         for difference in workspace.verify_rollups(sample):
             found += 1
             typer.echo(_line(difference))

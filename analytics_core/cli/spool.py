@@ -76,9 +76,10 @@ def retry() -> None:
 
 
 def told(done: Ingested) -> str:
+    forgotten = f", {done.forgotten} of people who were forgotten" if done.forgotten else ""
     return (
         f"{done.counted} events counted, {done.repeated} had been before,"
-        f" {done.set_aside} set aside."
+        f" {done.set_aside} set aside{forgotten}."
     )
 
 

@@ -23,14 +23,15 @@ def stats(
     ),
 ) -> None:
     """Print the statistics of a user, a team or everyone."""
-    from analytics_core.cli.asking import asked_dates, asked_scope, granted_scope
+    from analytics_core.cli.asking import asked_dates, asked_scope, opened
+    from analytics_core.model.audited import Action
     from analytics_core.settings import Settings
-    from analytics_core.workspace import Workspace
 
     settings = Settings.read()
-    with Workspace.open(settings, granted_scope(settings)) as workspace:
+    with opened(settings) as workspace:
         scope = asked_scope(workspace, user, everyone)
         dates = asked_dates(workspace, scope, from_, to, tz)
+        workspace.record_use(Action.READ, scope, "analytics stats")
         answer = workspace.get_analytics_data(scope, dates, zone=tz, compare=compare)
     if format_ is Format.JSON:
         import json

@@ -35,12 +35,14 @@ def scan(
 
     Exit code 1 where they differ. Changes nothing.
     """
-    from analytics_core.cli.asking import granted_scope
+    from analytics_core.cli.asking import opened
+    from analytics_core.model.audited import Action
+    from analytics_core.model.scope import Scope
     from analytics_core.settings import Settings
-    from analytics_core.workspace import Workspace
 
     settings = Settings.read()
-    with Workspace.open(settings, granted_scope(settings)) as workspace:
+    with opened(settings) as workspace:
+        workspace.record_use(Action.READ, Scope.everyone(), "analytics storage scan")
         found = workspace.scan_storage(url, user_from)
     if format_ is Format.JSON:
         import json

@@ -8,9 +8,8 @@ has a source is asked of the whole UTC day, so that ranges which cut through it 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
-from typing import Any
+from typing import Any, NamedTuple
 
 from sqlalchemy import (
     CTE,
@@ -36,7 +35,12 @@ from analytics_core.dal.catalog import Catalog
 from analytics_core.dal.days import utc_date
 from analytics_core.dal.listed import listed, parameters_of
 from analytics_core.dal.question import Form, Questioner
-from analytics_core.dal.rollup.reading import Rolled, RollupRepository, gaps_of
+from analytics_core.dal.rollup.reading import (
+    Rolled,
+    RollupRepository,
+    gaps_of,
+    touched_days,
+)
 from analytics_core.model.daterange import DateRange
 from analytics_core.model.scope import Scope
 from analytics_core.model.vocabulary import ApiSource
@@ -54,8 +58,7 @@ _CELLS: Mapping[str, Mapping[str, TypeEngine[Any]]] = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class ApiTally:
+class ApiTally(NamedTuple):
     """How many calls fall on one member of one dimension.
 
     Dimensions: `recorded` and `inferred` by number of the day from 1, `daily` by ISO date,
@@ -73,20 +76,18 @@ class ApiCallRepository:
 
     def tallies(self, scope: Scope, dates: DateRange) -> list[ApiTally]:
         """The calls of the range by every dimension; a member may come in parts."""
-        first, end = _touched_days(dates)
+        first, end = touched_days(dates)
         touched_start, touched_until = (datetime.combine(day, time(), UTC) for day in (first, end))
         calls = self._rollups.rolled("api_calls", scope, dates)
         renders = self._rollups.rolled("renders", scope, dates)
-        rolled_calls, rolled_dates = self._rolled_calls(calls, dates, touched_start, touched_until)
+        rolled_calls, rolled_dates = self._rolled_calls(calls, dates)
         cells: dict[str, list[tuple[Any, ...]]] = {}
         if calls:
             cells["rolled_dates"] = [(one,) for one in sorted(rolled_dates)]
         if renders:
             # Where every day has recorded calls, renders stand for none.
             cells["rolled_plugin"] = (
-                self._rollups.by_date(
-                    renders, dates, "render_source_platform", dates.start, dates.end
-                )
+                self._rolled_plugin(renders, dates)
                 if len(rolled_dates) < (end - first).days
                 else []
             )
@@ -111,23 +112,36 @@ class ApiCallRepository:
         return [*(ApiTally(*row) for row in answers), *rolled_calls]
 
     def _rolled_calls(
-        self, rolled: Rolled | None, dates: DateRange, start: datetime, until: datetime
+        self, rolled: Rolled | None, dates: DateRange
     ) -> tuple[list[ApiTally], set[date]]:
         """The calls that are in cells, and the touched UTC days that have any."""
+        tallies: list[ApiTally] = []
+        found: set[date] = set()
         if rolled is None:
-            return [], set()
-        tallies = [
-            ApiTally(one.dimension.removeprefix("call_"), one.member, one.count)
-            for one in self._rollups.sums(
-                rolled, dates, in_all=["call_platform", "call_route", "call_duration"]
-            )
+            return tallies, found
+        others = ["call_platform", "call_route", "call_duration"]
+        for one in self._rollups.sums(
+            rolled, dates, by_date=["call_status"], in_all=others, only_counts=True
+        ):
+            name = one.dimension.removeprefix("call_")
+            if one.part.date:
+                found.add(one.part.date)
+                if not 1 <= (one.day or 0) <= dates.days:
+                    continue
+                tallies.append(ApiTally(ApiSource.RECORDED, str(one.day), one.count))
+            tallies.append(ApiTally(name, one.member, one.count))
+        return tallies, found
+
+    def _rolled_plugin(self, rolled: Rolled, dates: DateRange) -> list[tuple[Any, ...]]:
+        """The renders from plugins that are in cells: day, UTC date, platform and number."""
+        sums = self._rollups.sums(
+            rolled, dates, by_date=["render_source_platform"], only_counts=True
+        )
+        return [
+            (one.day, one.part.date, one.member, one.count)
+            for one in sums
+            if 1 <= (one.day or 0) <= dates.days
         ]
-        counted = self._rollups.by_date(rolled, dates, "call_status", start, until)
-        for day, _, status, calls in counted:
-            if 1 <= day <= dates.days:
-                tallies.append(ApiTally(ApiSource.RECORDED, str(day), calls))
-                tallies.append(ApiTally("status", status, calls))
-        return tallies, {utc_day for _, utc_day, _, _ in counted}
 
     def _write_tallies(self, form: Form) -> Executable:
         rolled = form.is_rolled("api_calls")
@@ -239,13 +253,6 @@ class ApiCallRepository:
         cells = select(rolled.day, owner, rolled.date, rolled.platform, rolled.calls)
         parts = [cells] if "renders" in form.in_cells else [counted, cells]
         return union_all(*parts).cte("plugin_renders")
-
-
-def _touched_days(dates: DateRange) -> tuple[date, date]:
-    """The UTC days, first and one past the last, that the range cuts through or is named after."""
-    first = min(dates.first, dates.start.date())
-    last = max(dates.last, (dates.end - timedelta(microseconds=1)).date())
-    return first, last + _DAY
 
 
 def _has_day(

@@ -44,6 +44,7 @@ from analytics_core.dal.days import utc_date
 from analytics_core.dal.facets import facets
 from analytics_core.dal.profile import NOUNS, Follow, HostField, HostTable, Profile
 from analytics_core.dal.tables import Base, NaiveUtcInstant, NumberAsText, UtcInstant, UuidAsText
+from analytics_core.dal.tombstones import Tombstones
 from analytics_core.errors import ProfileError
 from analytics_core.model.scope import Scope
 
@@ -63,6 +64,8 @@ class Catalog:
     usage_tracking: FromClause
     # How a host's nouns are followed; their selectables say in `changed_at` when a row changed.
     follows: Mapping[str, Follow] = field(default_factory=dict)
+    # Whose rows a host's selectables leave out, where anything is kept of it.
+    tombstones: Tombstones | None = None
 
     def within(self, scope: Scope, owner: ColumnElement[str]) -> ColumnElement[bool]:
         """The condition that a row belongs to the scope; `owner` is the row's user id."""
@@ -86,6 +89,16 @@ class Catalog:
         return may_be_text(text)
 
 
+def spelled_as_stored(text: str, id_type: TypeEngine[Any]) -> str:
+    """An id that may be one as the database gives it back, however it was spelled."""
+    match id_type:
+        case UuidAsText():
+            return str(uuid.UUID(text))
+        case NumberAsText():
+            return str(int(text))
+    return text
+
+
 def may_be_text(text: str) -> bool:
     """Whether a database takes a text at all: PostgreSQL no NUL, and nobody half a surrogate."""
     try:
@@ -100,8 +113,10 @@ def own_catalog() -> Catalog:
     return Catalog(**tables)
 
 
-def host_catalog(database: Database, profile: Profile) -> Catalog:
-    """A product's tables as a profile describes them.
+def host_catalog(
+    database: Database, profile: Profile, tombstones: Tombstones | None = None
+) -> Catalog:
+    """A product's tables as a profile describes them, without rows of those who have tombstones.
 
     Raises `ProfileError` where the profile names a table or column that the database does not have,
     and `DatabaseUnavailable`.
@@ -111,13 +126,13 @@ def host_catalog(database: Database, profile: Profile) -> Catalog:
     found = _columns_of(database, profile.tables.values())
     id_type = _Reading(profile, "users", found, String()).selectable().c.id.type
     selectables: dict[str, Any] = {
-        noun: _Reading(profile, noun, found, id_type).selectable()
+        noun: _Reading(profile, noun, found, id_type).selectable(tombstones)
         if noun in profile.tables
         else _no_rows(noun, id_type)
         for noun in NOUNS
     }
     follows = {noun: host.follow for noun, host in profile.tables.items() if host.follow}
-    return Catalog(**selectables, follows=follows)
+    return Catalog(**selectables, follows=follows, tombstones=tombstones)
 
 
 def _columns_of(
@@ -170,7 +185,7 @@ class _Reading:
     def _named(self, name: str) -> str:
         return f"{self._host.db_schema}.{name}" if self._host.db_schema else name
 
-    def selectable(self) -> FromClause:
+    def selectable(self, tombstones: Tombstones | None = None) -> FromClause:
         ours = Base.metadata.tables[self._noun].columns
         source = table(
             self._host.table,
@@ -188,7 +203,10 @@ class _Reading:
             how = HostField(column=self._host.follow.changed)
             read["changed_at"] = self._read(source, column("changed_at", UtcInstant()), how)
         labelled = [expression.label(name) for name, expression in read.items()]
-        return select(*labelled).select_from(source).subquery(self._noun)
+        rows = select(*labelled).select_from(source)
+        if tombstones is not None:
+            rows = rows.where(tombstones.spare(read["id" if self._noun == "users" else "user_id"]))
+        return rows.subquery(self._noun)
 
     def _read(self, source: Any, ours: Any, how: HostField | None) -> ColumnElement[Any]:
         if how is None or (how.optional and not how.columns <= self._types.keys()):

@@ -7,14 +7,14 @@ state, every read in a transaction of its own that is rolled back.
 
 from __future__ import annotations
 
+import math
 import os
 import sqlite3
 import threading
 import time
-from collections.abc import Callable, Hashable, Iterator, Mapping
+from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext
-from datetime import timedelta
-from decimal import Decimal
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, TypeVar
 from urllib.parse import quote
@@ -24,7 +24,16 @@ from sqlalchemy import exc as sql_errors
 from sqlalchemy.engine import URL
 from sqlalchemy.pool import QueuePool
 
-from analytics_core.errors import DatabaseUnavailable, ReadOnlyDatabase, SettingsError
+from analytics_core.dal.grants import ACCESS, OWN, SETTING, Granted, shown_here, unsigned
+from analytics_core.dal.row_security import Standing, standing
+from analytics_core.errors import (
+    AccessEnded,
+    DatabaseUnavailable,
+    NotHeldBack,
+    ReadOnlyDatabase,
+    SettingsError,
+)
+from analytics_core.model.scope import Scope
 
 Answer = TypeVar("Answer")
 
@@ -32,11 +41,15 @@ MAX_CONNECTIONS = 2
 IDLE = timedelta(seconds=30)
 # How long to wait for a server, for a free connection, or for another writer's lock (SQLite).
 PATIENCE_SECONDS = 5
+# How long it is believed what a role may do, and that a grant is good whose time is not over.
+_BELIEVED_SECONDS = 300
+_MOST_SHOWN = 1_000
 
 
 class Database:
     """One database at a SQLAlchemy URL; connects when first asked.
 
+    On PostgreSQL every transaction shows what was `granted`, where the database asks for it.
     `read_only` databases refuse `write`. Raises `SettingsError` for a URL that cannot be used and
     `DatabaseUnavailable` wherever the database does not answer. Who asks while all connections are
     in use waits for one, up to `wait_for_connection` seconds.
@@ -49,11 +62,15 @@ class Database:
         read_only: bool = False,
         create: bool = False,
         wait_for_connection: float = 60,
+        granted: Granted | None = None,
     ) -> None:
         self._url = _read_url(url)
         self.read_only = read_only
         self._create = create
         self._wait_for_connection = wait_for_connection
+        self._granted = granted or Granted()
+        self._standing: Standing | None = None
+        self._shown: dict[Granted, tuple[float, str | None]] = {}
         self._lock = threading.Lock()
         self._shared = threading.local()
         self._in_use = 0
@@ -79,11 +96,12 @@ class Database:
     @contextmanager
     def read(self) -> Iterator[Connection]:
         """A connection in a read-only transaction of one snapshot, which is always rolled back."""
-        with self._plain_words(), self._busy(), self.engine.connect() as connection:
+        with self._transaction() as (connection, show):
             if self.dialect == "postgresql":
                 connection = connection.execution_options(
                     postgresql_readonly=True, isolation_level="REPEATABLE READ"
                 )
+            show(connection)
             yield connection
 
     @contextmanager
@@ -95,10 +113,12 @@ class Database:
         """
         if self.read_only:
             raise ReadOnlyDatabase(f"{self.label} is a product's own database and is only read")
-        with self._plain_words(), self._busy(), self.engine.connect() as connection:
+        with self._transaction() as (connection, show):
             if snapshot and self.dialect == "postgresql":
                 connection = connection.execution_options(isolation_level="REPEATABLE READ")
-            yield connection.execution_options(writes=True)
+            connection = connection.execution_options(writes=True)
+            show(connection)
+            yield connection
 
     @contextmanager
     def reading(self) -> Iterator[None]:
@@ -121,16 +141,12 @@ class Database:
     def rows(
         self, statement: Executable, parameters: Mapping[str, Any] | None = None
     ) -> list[tuple[Any, ...]]:
-        """What one statement answers, in the transaction of `reading` or one of its own.
-
-        PostgreSQL's `numeric`, which sums become, comes back as an int where it is whole, else as a
-        float.
-        """
+        """What one statement answers, in the transaction of `reading` or one of its own."""
         shared: Connection | None = getattr(self._shared, "connection", None)
         with nullcontext(shared) if shared else self.read() as connection:
             # All at once: one by one takes twice as long.
-            found = connection.execute(statement, parameters).all()
-            return [tuple(map(plain, row)) for row in found]
+            found: Sequence[tuple[Any, ...]] = connection.execute(statement, parameters).all()
+            return list(found)
 
     def server(self) -> str:
         """What answers, by name and version: PostgreSQL 18.1, SQLite 3.45."""
@@ -149,6 +165,79 @@ class Database:
             )
         """
         return bool(self.rows(text(question))[0][0])
+
+    def standing(self) -> Standing:
+        """How our role stands to the grants of a PostgreSQL database, as far as is known."""
+        if self._standing is None:
+            with self._plain_words(), self._busy(), self.engine.connect() as connection:
+                self._standing = standing(connection)
+        return self._standing
+
+    def hold_back(self) -> None:
+        """Raise `NotHeldBack` where our role could help itself to more than it is granted."""
+        if self.dialect == "postgresql" and not (known := self.standing()).is_held_back:
+            raise NotHeldBack(self.label, known.role)
+
+    def sign(self, scope: Scope, until: datetime) -> str | None:
+        """A grant of the scope until then; None where our role may not sign, or nobody asks."""
+        if self.dialect != "postgresql" or not self.standing().signs:
+            return None
+        with self._plain_words(), self._busy(), self.engine.connect() as connection:
+            return _signed(connection, scope, until)
+
+    def ask_anew(self) -> None:
+        """Believe nothing any more that the database said of our role."""
+        self._standing = None
+        self._shown.clear()
+
+    @contextmanager
+    def _transaction(self) -> Iterator[tuple[Connection, Callable[[Connection], None]]]:
+        """A connection, and what has it show what was granted, once it is known how it begins."""
+        with self._plain_words(), self._busy():
+            # Asked before: who has one connection must not wait for another.
+            told = self._told() if self.dialect == "postgresql" else None
+
+            def show(connection: Connection) -> None:
+                if told is not None:
+                    # Of all ways the one that takes no snapshot: locks are waited for before.
+                    connection.exec_driver_sql(f"SET LOCAL {SETTING} = '{told}'")
+
+            with self.engine.connect() as connection:
+                yield connection, show
+
+    def _told(self) -> str | None:
+        """The grant that transactions show, asked for again after some minutes."""
+        granted = shown_here() or self._granted
+        now = time.monotonic()
+        since, told = self._shown.get(granted, (-math.inf, None))
+        if now - since > _BELIEVED_SECONDS:
+            told = self._grant_to_show(granted)
+            if len(self._shown) >= _MOST_SHOWN:
+                self._shown.clear()
+            self._shown[granted] = now, told
+        elif told is not None:
+            # Raises where its time is over.
+            granted.told(datetime.now(UTC))
+        return told
+
+    def _grant_to_show(self, granted: Granted) -> str | None:
+        """What the database shall see, tried in a transaction of its own; raises `AccessEnded`."""
+        now = datetime.now(UTC)
+        with self.engine.connect() as connection:
+            ours = self._standing = standing(connection)
+            if ours.bypasses or not ours.checks:
+                return None
+            told = granted.told(now)
+            if told is None:
+                if ours.signs:
+                    return _signed(connection, granted.scope, now + OWN)
+                if ours.sees_everyone:
+                    return None
+                raise AccessEnded
+            good = text(f"SELECT {ACCESS}.is_good(:told)")
+            if not connection.execute(good, {"told": told}).scalar():
+                raise AccessEnded
+            return told
 
     def close(self) -> None:
         with self._lock:
@@ -212,7 +301,7 @@ class Database:
             event.listen(engine, "connect", self._remember_file)
             event.listen(engine, "checkout", self._check_file)
             return engine
-        return create_engine(
+        engine = create_engine(
             self._url,
             # A server that was restarted meanwhile costs one ping, not a failed page.
             pool_pre_ping=True,
@@ -227,6 +316,11 @@ class Database:
             },
             **bounded,
         )
+        # Imports the driver, which nobody needs for a file.
+        from analytics_core.dal.numbers import load_plain_numbers
+
+        event.listen(engine, "connect", load_plain_numbers)
+        return engine
 
     def _open_file(self) -> sqlite3.Connection:
         """Open the SQLite file, which only `create` may bring into being."""
@@ -270,6 +364,11 @@ class Database:
         return found.st_dev, found.st_ino
 
 
+def _signed(connection: Connection, scope: Scope, until: datetime) -> str:
+    signed = text(f"SELECT {ACCESS}.signed(:said)")
+    return str(connection.execute(signed, {"said": unsigned(scope, until)}).scalar_one())
+
+
 def _begin_sqlite(connection: Connection) -> None:
     # A writer takes the lock at once: upgrading a read lock fails without waiting.
     writes = connection.get_execution_options().get("writes", False)
@@ -295,13 +394,6 @@ def _read_url(text: str) -> URL:
             raise SettingsError("database URL", "an SQLite database needs a file")
         case other:
             raise SettingsError("database URL", f"{other} is not PostgreSQL or SQLite")
-
-
-def plain(value: Any) -> Any:
-    """A value of PostgreSQL's `numeric` as an int where it is whole, else as a float."""
-    if not isinstance(value, Decimal):
-        return value
-    return int(value) if value == value.to_integral_value() else float(value)
 
 
 def _first_line(failure: BaseException | None) -> str:

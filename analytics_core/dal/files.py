@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from sqlalchemy import Executable, String, func, literal, null, select, union_all
 
@@ -13,8 +13,7 @@ from analytics_core.model.daterange import DateRange
 from analytics_core.model.scope import Scope
 
 
-@dataclass(frozen=True, slots=True)
-class FileTally:
+class FileTally(NamedTuple):
     """Files and bytes that were `created` or `deleted` on a day; day 0 is before the range."""
 
     event: str

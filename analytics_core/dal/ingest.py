@@ -15,19 +15,23 @@ from datetime import UTC, date, datetime, timedelta
 from typing import Any, TypeAlias
 
 import msgspec
+import psycopg
 from sqlalchemy import Connection, delete, exists, func, select, text
 from sqlalchemy import exc as sql_errors
 
 from analytics_core.dal.database import Database
 from analytics_core.dal.partitions import make_partitions
+from analytics_core.dal.row_security import is_active
 from analytics_core.dal.tables import (
     EndingRow,
     FileRow,
+    HorizonRow,
     RecordedEventRow,
     RenderRow,
     SetAsideEventRow,
     microseconds,
 )
+from analytics_core.dal.tombstones import KEY, USER, Tombstones
 from analytics_core.model.event import (
     REMEMBERED,
     Activity,
@@ -41,29 +45,36 @@ from analytics_core.model.event import (
     from_json,
     id_for,
 )
+from analytics_core.model.keeping import Kind
 from analytics_core.model.latency import bucket_of
+from analytics_core.model.named import Named, named_in
 from analytics_core.model.vocabulary import TransactionKind
 
 OTHER_CONTENT = "its id was told before with other content"
 DAMAGED = "the line in the spool is damaged"
+NOT_KEPT = "API calls of its day are kept no longer"
 _REASON_LENGTH = 255
+# Fewer rows are quicker asked for in one statement.
+_WORTH_A_COPY = 50
 
 Rows: TypeAlias = list[dict[str, Any]]
 
 
 @dataclass(frozen=True, slots=True)
 class Ingested:
-    """What became of a batch: events counted, told before, and set aside."""
+    """What became of a batch: events counted, told before, set aside, and of nobody any more."""
 
     counted: int = 0
     repeated: int = 0
     set_aside: int = 0
+    forgotten: int = 0
 
     def __add__(self, other: Ingested) -> Ingested:
         return Ingested(
             self.counted + other.counted,
             self.repeated + other.repeated,
             self.set_aside + other.set_aside,
+            self.forgotten + other.forgotten,
         )
 
 
@@ -97,6 +108,7 @@ class _Batch:
     told: list[_Told] = field(default_factory=list)
     by_kind: dict[type[Any], list[_Told]] = field(default_factory=dict)
     repeated: int = 0
+    forgotten: int = 0
     aside: dict[str, tuple[str | None, str, bytes]] = field(default_factory=dict)
     # Key -> when it was used last.
     used: dict[str, datetime] = field(default_factory=dict)
@@ -117,6 +129,8 @@ class IngestRepository:
     def __init__(self, database: Database) -> None:
         self._database = database
         self._on_postgresql = database.dialect == "postgresql"
+        self._copies: bool | None = None
+        self._tombstones = Tombstones(database)
 
     def ingest(
         self,
@@ -151,7 +165,7 @@ class IngestRepository:
             return sum(done, Ingested())
         if any(batch.nouns.values()):
             self._apply_ends(batch.nouns)
-        return Ingested(len(batch.told), batch.repeated, len(batch.aside))
+        return Ingested(len(batch.told), batch.repeated, len(batch.aside), batch.forgotten)
 
     def retry(self, now: datetime) -> Ingested:
         """Try again what was set aside; what is counted now is set aside no longer."""
@@ -234,6 +248,7 @@ class IngestRepository:
     def _write(self, batch: _Batch, events: list[tuple[Event, bytes, str]], backfill: bool) -> None:
         with self._database.write() as transaction:
             try:
+                events = self._leave_forgotten(transaction, batch, events)
                 self._take_known(transaction, batch, events)
                 self._leave_repeated(transaction, batch, backfill)
                 self._add_renders(transaction, batch)
@@ -249,6 +264,38 @@ class IngestRepository:
             except (sql_errors.IntegrityError, sql_errors.DataError) as refused:
                 raise _Refused(str(refused.orig).partition("\n")[0]) from refused
 
+    def _leave_forgotten(
+        self, transaction: Connection, batch: _Batch, events: list[tuple[Event, bytes, str]]
+    ) -> list[tuple[Event, bytes, str]]:
+        """Leave out what is about people who were forgotten, and set nothing of it aside.
+
+        Having asked, this transaction and one that forgets somebody exclude each other.
+        """
+        recogniser = self._tombstones.recogniser(transaction)
+        if recogniser is None:
+            return events
+        named = [_named(event) for event, _, _ in events]
+        aside = {digest: named_in(line) for digest, (_, _, line) in batch.aside.items()}
+        users: dict[str, str] = {}
+        keys: dict[str, str] = {}
+        for one in (*named, *aside.values()):
+            users.update((recogniser.digest(USER, user), user) for user in one.users)
+            keys.update((recogniser.digest(KEY, key), key) for key in one.keys)
+        statement = f"SELECT digest FROM tombstones WHERE source = 0 AND digest IN ({self._list})"  # noqa: S608 - our own words
+        wanted = {"list": _json(sorted({*users, *keys}))}
+        found = set(transaction.execute(text(statement), wanted).scalars())
+        gone = [
+            frozenset(name for digest, name in names.items() if digest in found)
+            for names in (users, keys)
+        ]
+        for digest, one in aside.items():
+            if one.is_about(*gone):
+                del batch.aside[digest]
+                batch.forgotten += 1
+        kept = [told for told, one in zip(events, named, strict=True) if not one.is_about(*gone)]
+        batch.forgotten += len(events) - len(kept)
+        return kept
+
     def _take_known(
         self, transaction: Connection, batch: _Batch, events: list[tuple[Event, bytes, str]]
     ) -> None:
@@ -261,8 +308,13 @@ class IngestRepository:
             "projects",
             (e.project_id for e, _, _ in events if isinstance(e, RenderCreated) and e.project_id),
         )
+        first_kept = self._first_kept(transaction, events)
         for event, line, digest in events:
             owner = event.user_id
+            if isinstance(event, ApiCall) and _utc_day(event.occurred_at) < first_kept:
+                # Its id is not known any more, and it must not stand for all the calls of its day.
+                batch.set_aside(line, NOT_KEPT, owner)
+                continue
             if isinstance(event, ApiCall) and event.key_hash:
                 key, of_key = keys.get(event.key_hash, (None, None))
                 owner = owner or of_key
@@ -280,6 +332,15 @@ class IngestRepository:
                 batch.set_aside(line, "unknown project", owner)
             else:
                 batch.told.append(_Told(event, line, digest, owner))
+
+    @staticmethod
+    def _first_kept(transaction: Connection, events: list[tuple[Event, bytes, str]]) -> date:
+        """The first day of which API calls are kept, which does not change in this transaction."""
+        if not any(isinstance(event, ApiCall) for event, _, _ in events):
+            return date.min
+        h = HorizonRow
+        known = select(h.first_day).where(h.kind == Kind.API_CALLS)
+        return transaction.execute(known).scalar() or date.min
 
     def _known(self, transaction: Connection, table: str, ids: Iterable[str]) -> set[str]:
         wanted = sorted(set(ids))
@@ -700,6 +761,16 @@ class IngestRepository:
             f" SELECT * FROM ({{rows}}) AS told WHERE true ON CONFLICT ({unique or key}) DO NOTHING"
         )
         # Nearly always all are new; then nobody has to be told which.
+        if len(rows) >= _WORTH_A_COPY and self._may_copy(transaction):
+            attempt = transaction.begin_nested()
+            try:
+                _copy(transaction, table, columns, rows)
+            except psycopg.Error:
+                # Some are there, or break a rule, or the server is gone: asking tells which.
+                attempt.rollback()
+            else:
+                attempt.commit()
+                return {row[key] for row in rows}
         attempt = transaction.begin_nested()
         if self._run(transaction, statement, columns, rows).rowcount == len(rows):
             attempt.commit()
@@ -707,6 +778,12 @@ class IngestRepository:
         attempt.rollback()
         some = self._run(transaction, f"{statement} RETURNING {key}", columns, rows)
         return set(some.scalars())
+
+    def _may_copy(self, transaction: Connection) -> bool:
+        """Whether PostgreSQL takes rows by COPY: not of whom row-level security holds back."""
+        if self._copies is None:
+            self._copies = self._on_postgresql and not is_active(transaction, "renders")
+        return self._copies
 
     def _actual(
         self, transaction: Connection, table: str, ids: Iterable[str], amount: str
@@ -732,6 +809,16 @@ class IngestRepository:
         return datetime(1970, 1, 1, tzinfo=UTC) + timedelta(microseconds=stored)
 
 
+def _copy(transaction: Connection, table: str, columns: dict[str, str], rows: Rows) -> None:
+    """Put rows in, all or none, for half of what reading them from JSON costs the server."""
+    raw: Any = transaction.connection.driver_connection
+    command = f"COPY {table} ({', '.join(columns)}) FROM STDIN (FORMAT BINARY)"
+    with raw.cursor() as cursor, cursor.copy(command) as copy:
+        copy.set_types(["timestamptz" if kind == "instant" else kind for kind in columns.values()])
+        for row in rows:
+            copy.write_row([row[name] for name in columns])
+
+
 def _has_row(noun: str) -> Any:
     """Whether there is a row of this noun for an ending."""
     row = RenderRow if noun == "render" else FileRow
@@ -745,6 +832,11 @@ def _first_by(batch: _Batch, kind: type[Any], key: Callable[[Any], str]) -> dict
     for told in batch.by_kind.get(kind, ()):
         first.setdefault(key(told.event), told)
     return first
+
+
+def _named(event: Event) -> Named:
+    key = event.key_hash if isinstance(event, ApiCall) else None
+    return Named(*(frozenset(() if name is None else (name,)) for name in (event.user_id, key)))
 
 
 def _noun_id(event: Event) -> str | None:

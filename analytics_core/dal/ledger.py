@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from sqlalchemy import Executable, func, select
 
@@ -13,8 +13,7 @@ from analytics_core.model.daterange import DateRange
 from analytics_core.model.scope import Scope
 
 
-@dataclass(frozen=True, slots=True)
-class LedgerTally:
+class LedgerTally(NamedTuple):
     """The credits of one day, kind and category; day 0 is everything before the range."""
 
     day: int

@@ -6,9 +6,11 @@ only can drop one as a whole. SQLite has one table; nobody else notices the diff
 
 from __future__ import annotations
 
-from datetime import date, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 
 from sqlalchemy import Connection, text
+
+from analytics_core.dal.row_security import PROTECTED, is_protecting, protect_table
 
 PARTITIONED = "api_calls"
 # What comes before the first month that was made, or after the last, is lost in no case.
@@ -39,6 +41,18 @@ def make_partitions(connection: Connection, first: datetime, last: datetime) -> 
     return made
 
 
+def months_before(connection: Connection, day: date) -> list[tuple[str, date, date]]:
+    """The tables of whole months before a day, each with its month's first day and the next's."""
+    if connection.dialect.name != "postgresql":
+        return []
+    found = []
+    for name in sorted(_partitions(connection) - {_DEFAULT}):
+        month = datetime.strptime(name, f"{PARTITIONED}_%Y_%m").replace(tzinfo=UTC).date()
+        if _next(month) <= day:
+            found.append((name, month, _next(month)))
+    return found
+
+
 def _partitions(connection: Connection) -> set[str]:
     found = text(
         "SELECT c.relname FROM pg_inherits i JOIN pg_class c ON c.oid = i.inhrelid"
@@ -59,6 +73,9 @@ def _make(connection: Connection, month: date) -> None:
     ]
     for statement in statements:
         connection.execute(text(statement))
+    if is_protecting(connection):
+        # Who reads a partition by itself passes the policies of the whole.
+        protect_table(connection, name, PROTECTED[PARTITIONED])
 
 
 def _name(month: date) -> str:

@@ -18,25 +18,23 @@ from typing import Any, TypeAlias
 from sqlalchemy import (
     BigInteger,
     ColumnElement,
-    DateTime,
     Executable,
     Integer,
     and_,
     bindparam,
     case,
-    cast,
     false,
     func,
     literal,
     true,
     type_coerce,
 )
-from sqlalchemy.dialects.postgresql import ARRAY
 
-from analytics_core.dal.catalog import Catalog
+from analytics_core.dal.catalog import Catalog, spelled_as_stored
 from analytics_core.dal.database import Database
-from analytics_core.dal.listed import listed, parameters_of
-from analytics_core.dal.tables import NaiveUtcInstant, UtcInstant, microseconds
+from analytics_core.dal.listed import array_parameter, array_text, listed, parameters_of
+from analytics_core.dal.tables import UtcInstant, microseconds
+from analytics_core.dal.tombstones import DIGESTS
 from analytics_core.model.daterange import DateRange
 from analytics_core.model.scope import Scope
 
@@ -122,9 +120,8 @@ class Form:
         function, divides by the length of a day within each stretch of days that have 24 hours.
         """
         if self.dialect == "postgresql":
-            stored_as = DateTime(timezone=not isinstance(instant.type, NaiveUtcInstant))
-            starts = bindparam("starts", type_=ARRAY(instant.type))
-            return func.width_bucket(instant, cast(starts, ARRAY(stored_as)), type_=Integer)
+            starts = array_parameter("starts", instant.type)
+            return func.width_bucket(instant, starts, type_=Integer)
         cases: list[tuple[Any, Any]] = [(instant < bindparam("start"), literal(0))]
         for number, stretch in enumerate(self.stretches):
             day: ColumnElement[int] = literal(stretch.first + 1)
@@ -180,13 +177,19 @@ class Questioner:
             return Whose.EVERYONE, {}
         id_type = self._catalog.users.c.id.type
         ids = sorted(i for i in scope.user_ids if self._catalog.may_be_id(i, id_type))
+        more: dict[str, Any] = {}
+        if tombstones := self._catalog.tombstones:
+            # Looked at here, so that the database need not look at each row of theirs.
+            forgotten = tombstones.known(spelled_as_stored(i, id_type) for i in ids)
+            ids = [i for i in ids if spelled_as_stored(i, id_type) not in forgotten]
+            more = {DIGESTS: []}
         match ids:
             case []:
-                return Whose.NOBODY, {}
+                return Whose.NOBODY, more
             case [one]:
-                return Whose.ONE, {"user": one}
+                return Whose.ONE, {"user": one, **more}
             case _:
-                return Whose.SEVERAL, {"users": ids}
+                return Whose.SEVERAL, {"users": ids, **more}
 
 
 def gap_parameters(gaps: Gaps, dialect: str) -> dict[str, Any]:
@@ -214,12 +217,13 @@ def _write(write: Writer, form: Form) -> Executable:
     return write(form)
 
 
+@lru_cache(maxsize=1024)
 def _cut(dates: DateRange, dialect: str) -> tuple[tuple[Stretch, ...], dict[str, Any]]:
     """The stretches of a range and the instants that are parameters of a question about it."""
     starts = [*dates.day_starts, dates.end]
     instants: dict[str, Any] = {"start": starts[0], "end": starts[-1]}
     if dialect == "postgresql":
-        return (), {**instants, "starts": starts}
+        return (), {**instants, "starts": array_text(starts)}
     lengths = [end - start for start, end in pairwise(starts)]
     stretches: list[Stretch] = []
     for position, length in enumerate(lengths):

@@ -12,8 +12,9 @@ from sqlalchemy.dialects import postgresql, sqlite
 from analytics_core.dal.catalog import own_catalog
 from analytics_core.dal.database import PATIENCE_SECONDS, Database
 from analytics_core.dal.tables import RecordedRenderRow
+from analytics_core.dal.tombstones import USER, Tombstones
 from analytics_core.dal.usage_tracking import UsageAmounts, UsageTrackingRepository
-from analytics_core.errors import UnknownUser
+from analytics_core.errors import ForgottenUser, UnknownUser
 
 
 class RecordedRenderRepository:
@@ -28,7 +29,8 @@ class RecordedRenderRepository:
 
         Returns whether it was counted now. Either both the render and its amounts are kept or
         neither is. Waits no longer than `PATIENCE_SECONDS` for a connection, and as long for each
-        other writer's lock. Raises `UnknownUser`, `ReadOnlyDatabase` and `DatabaseUnavailable`.
+        other writer's lock. Raises `UnknownUser`, `ForgottenUser`, `ReadOnlyDatabase` and
+        `DatabaseUnavailable`.
         """
         on_postgresql = self._database.dialect == "postgresql"
         insert = postgresql.insert if on_postgresql else sqlite.insert
@@ -59,6 +61,9 @@ class RecordedRenderRepository:
                     self._usage_tracking.record(transaction, user_id, day, amounts)
                 except sql_errors.IntegrityError:
                     # The only constraint that can be broken here is that the user exists.
+                    transaction.rollback()
+                    if since := Tombstones(self._database).since(USER, user_id):
+                        raise ForgottenUser(since) from None
                     raise UnknownUser(user_id) from None
                 transaction.commit()
             return is_new

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from sqlalchemy import Executable, Integer, case, cast, func, literal, null, select, union_all
 
@@ -17,8 +17,7 @@ from analytics_core.model.scope import Scope
 from analytics_core.model.vocabulary import RenderStatus
 
 
-@dataclass(frozen=True, slots=True)
-class RenderDay:
+class RenderDay(NamedTuple):
     """Renders of one day of the range, numbered from 1; times in seconds.
 
     `timed` of them are completed with a processing time above 0, which `seconds` adds up.

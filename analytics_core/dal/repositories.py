@@ -40,7 +40,7 @@ class Repositories:
         questioner = Questioner(database, catalog)
         rollups = RollupRepository(kept, questioner, catalog)
         return cls(
-            users=UserRepository(database, catalog),
+            users=UserRepository(catalog, questioner),
             renders=RenderRepository(catalog, questioner, rollups),
             ledger=LedgerRepository(catalog, questioner, rollups),
             api_calls=ApiCallRepository(catalog, questioner, rollups),

@@ -14,7 +14,9 @@ from pathlib import Path
 from sqlalchemy import MetaData, func, inspect, select, text
 
 from analytics_core.dal.database import Database
+from analytics_core.dal.grants import GrantKey, make_checks
 from analytics_core.dal.partitions import make_partitions
+from analytics_core.dal.row_security import protect
 from analytics_core.dal.tables import Base, StateBase
 from analytics_core.errors import SchemaMismatch
 
@@ -41,14 +43,20 @@ class Schema:
 
 
 # The revisions stand here too, so that checking a database does not import Alembic.
-WORKSPACE = Schema("workspace", Base.metadata, ("0001", "0002", "0003", "0004"))
-STATE = Schema("state", StateBase.metadata, ("0001", "0002"))
+WORKSPACE = Schema(
+    "workspace", Base.metadata, ("0001", "0002", "0003", "0004", "0005", "0006", "0007")
+)
+STATE = Schema("state", StateBase.metadata, ("0001", "0002", "0003", "0004", "0005"))
 
 
-def upgrade(database: Database, schema: Schema = WORKSPACE) -> None:
+def upgrade(
+    database: Database, schema: Schema = WORKSPACE, grant_keys: Sequence[GrantKey] = ()
+) -> None:
     """Bring a database to the newest schema, all of it or nothing.
 
-    Raises `SchemaMismatch` for a database that newer code has written, and `DatabaseUnavailable`.
+    On PostgreSQL row-level security holds its tables then; `grant_keys` are those that sign grants,
+    without any the database makes one. Raises `SchemaMismatch` for a database that newer code has
+    written, and `DatabaseUnavailable`.
     """
     from alembic import command
     from alembic.config import Config
@@ -67,7 +75,11 @@ def upgrade(database: Database, schema: Schema = WORKSPACE) -> None:
         if schema is WORKSPACE:
             now = datetime.now(UTC)
             make_partitions(connection, now, now)
+        if database.dialect == "postgresql":
+            make_checks(connection, grant_keys)
+            protect(connection, schema.metadata, schema.version_table)
         connection.commit()
+    database.ask_anew()
 
 
 def check(database: Database, schema: Schema = WORKSPACE) -> None:
@@ -76,10 +88,9 @@ def check(database: Database, schema: Schema = WORKSPACE) -> None:
     if found == schema.head:
         return
     if found is None:
-        advice = (
-            "has no tables of this workspace: run `analytics init`"
-            " (or, if it is a product's own, set ANALYTICS_PROFILE)"
-        )
+        advice = "has no tables of this workspace: run `analytics init`"
+        if schema is WORKSPACE:
+            advice += " (or, if it is a product's own, set ANALYTICS_PROFILE)"
     elif found in schema.revisions:
         advice = (
             f"is older than this code (at {found}): run `analytics init` to bring it up to date"

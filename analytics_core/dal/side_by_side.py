@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextvars import copy_context
 from queue import Empty, SimpleQueue
 from typing import Any
 
@@ -37,7 +38,11 @@ class SideBySide:
                 except Empty:
                     return
 
-        running = [self._threads.submit(work) for _ in range(min(MAX_CONNECTIONS, len(questions)))]
+        # Each within a copy of what this thread is asking in: whose rows it was granted.
+        running = [
+            self._threads.submit(copy_context().run, work)
+            for _ in range(min(MAX_CONNECTIONS, len(questions)))
+        ]
         for one in running:
             one.result()
         return [answers[number] for number in range(len(questions))]

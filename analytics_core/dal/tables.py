@@ -405,6 +405,78 @@ class _RollupMark:
     day: Mapped[date]
 
 
+class _Tombstone:
+    """Somebody who was forgotten, as a keyed digest of something that names them: `dal.tombstones`.
+
+    `kind` is what was digested: `user` an id, `email`, or `key` the hash of an API key.
+    """
+
+    source: Mapped[int] = mapped_column(Integer, primary_key=True)
+    digest: Mapped[str] = mapped_column(String(64), primary_key=True)
+    kind: Mapped[str] = mapped_column(String(8))
+    forgotten_at: Mapped[datetime]
+    forgotten_by: Mapped[str]
+
+
+class _TombstoneKey:
+    """The key of the digests, made when somebody is forgotten first."""
+
+    source: Mapped[int] = mapped_column(Integer, primary_key=True)
+    key: Mapped[str] = mapped_column(String(64))
+
+
+class _AuditEntry:
+    """Somebody who did something with rows of people; only ever added: `dal.audit`.
+
+    `who` is a keyed digest, `whose` several with spaces between, or `everyone`; `by` is what it was
+    done with.
+    """
+
+    id: Mapped[int] = mapped_column(
+        BigInteger().with_variant(Integer, "sqlite"), primary_key=True, autoincrement=True
+    )
+    source: Mapped[int] = mapped_column(Integer)
+    at: Mapped[datetime]
+    who: Mapped[str] = mapped_column(String(64))
+    action: Mapped[str] = mapped_column(String(16))
+    whose: Mapped[str] = mapped_column(sql.Text)
+    by: Mapped[str]
+
+
+class _AuditPerson:
+    """The key of one person's digests in the audit log: without it they are nobody's."""
+
+    source: Mapped[int] = mapped_column(Integer, primary_key=True)
+    user_id: Mapped[str] = mapped_column(String(64), primary_key=True)
+    key: Mapped[str] = mapped_column(String(64))
+
+
+class AuditEntryRow(_AuditEntry, Base):
+    __tablename__ = "audit_log"
+    __table_args__ = (Index("ix_audit_log_at", "at"),)
+
+
+class AuditPersonRow(_AuditPerson, Base):
+    __tablename__ = "audit_people"
+
+
+class TombstoneRow(_Tombstone, Base):
+    __tablename__ = "tombstones"
+
+
+class TombstoneKeyRow(_TombstoneKey, Base):
+    __tablename__ = "tombstone_keys"
+
+
+class HorizonRow(Base):
+    """The first UTC day of which records of a kind are kept: `dal.retention`."""
+
+    __tablename__ = "horizons"
+
+    kind: Mapped[str] = mapped_column(String(32), primary_key=True)
+    first_day: Mapped[date]
+
+
 class RolledUserRow(_RolledUser, Base):
     __tablename__ = "rolled_users"
 
@@ -462,6 +534,23 @@ class FollowedCellRow(_RollupCell, StateBase):
 class FollowedMarkRow(_RollupMark, StateBase):
     __tablename__ = "followed_marks"
     __table_args__ = (Index("ix_followed_marks_page", "source", "user_id", "noun", "day"),)
+
+
+class FollowedTombstoneRow(_Tombstone, StateBase):
+    __tablename__ = "followed_tombstones"
+
+
+class FollowedTombstoneKeyRow(_TombstoneKey, StateBase):
+    __tablename__ = "followed_tombstone_keys"
+
+
+class FollowedAuditEntryRow(_AuditEntry, StateBase):
+    __tablename__ = "followed_audit_log"
+    __table_args__ = (Index("ix_followed_audit_log_at", "at"),)
+
+
+class FollowedAuditPersonRow(_AuditPerson, StateBase):
+    __tablename__ = "followed_audit_people"
 
 
 class FollowedNounRow(StateBase):

@@ -140,11 +140,11 @@ def _points(series: Series, geometry: Layout) -> Runs:
     down = geometry.plot_height / (high - low)
     return [
         [f"{start + across * n:.1f},{top + down * (high - value):.1f}" for n, value in run]
-        for run in _runs(series.values)
+        for run in neighbours(series.values)
     ]
 
 
-def _runs(values: Sequence[Number | None]) -> Iterator[list[tuple[int, Number]]]:
+def neighbours(values: Sequence[Number | None]) -> Iterator[list[tuple[int, Number]]]:
     """Neighbouring values that are there, with their positions."""
     run: list[tuple[int, Number]] = []
     for position, value in enumerate(values):
@@ -191,7 +191,7 @@ def _pie(chart: Chart, geometry: Layout, theme: Theme) -> Iterator[str]:
         middle, x = geometry.row(n), geometry.margins.left
         yield (
             f'<g class="row" data-member="{escaped(member.key)}"><title>{escaped(told)}</title>'
-            f'<path class="mark slice" d="{_ring(geometry, turned, share)}" fill-rule="evenodd" '
+            f'<path class="mark slice" d="{ring(geometry, turned, share)}" fill-rule="evenodd" '
             f'stroke-width="2" style="fill:{color};fill-opacity:{opacity};'
             f'stroke:{paint("surface", theme)}"/>'
             f'<rect x="{x - SWATCH:.1f}" y="{middle - 16:.1f}" width="10" height="10" rx="3" '
@@ -206,7 +206,7 @@ def _pie(chart: Chart, geometry: Layout, theme: Theme) -> Iterator[str]:
     yield _text(formats.compact(total), x, y, ink, size=20, anchor="middle", bold=True)
 
 
-def _ring(geometry: Layout, turned: float, share: float) -> str:
+def ring(geometry: Layout, turned: float, share: float) -> str:
     """The outline of a slice of a ring that starts at `turned` turns from noon, clockwise."""
     (x, y), outer, inner = geometry.centre, geometry.radius, geometry.hole
     if share > 0.9999:
@@ -245,7 +245,7 @@ def sparkline(
         return height - pad - level * (height - 2 * pad)
 
     lines, areas = [], []
-    for run in _runs(values):
+    for run in neighbours(values):
         # One value alone is a level line, so that a card of one day is not left bare.
         ends = [(0.0, y(run[0][1])), (width, y(run[0][1]))]
         points = [(n * across, y(value)) for n, value in run] if len(values) > 1 else ends

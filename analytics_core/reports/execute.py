@@ -3,21 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from copy import deepcopy
 from pathlib import Path
-from tempfile import TemporaryDirectory
+from tempfile import TemporaryFile
 from typing import IO, Any
 
 import nbformat
 import papermill
+from jupyter_client.kernelspec import NATIVE_KERNEL_NAME
 from nbclient.exceptions import CellTimeoutError, DeadKernelError
 from papermill.exceptions import PapermillExecutionError
 from papermill.execute import ERROR_MARKER_TAG
 from papermill.iorw import load_notebook_node
 from papermill.parameterize import parameterize_notebook
 
-from analytics_core.errors import ReportFailed
+from analytics_core.errors import KernelDied, ReportFailed
 from analytics_core.output import write_file
-from analytics_core.reports.kernel import ENGINE, KERNEL
+from analytics_core.reports.kernel import ENGINE
 from analytics_core.reports.parameters import Value
 from analytics_core.reports.template import Template
 
@@ -38,52 +40,50 @@ def execute(
     """The executed notebook; its kernel has `environment` on top of this process's own.
 
     A cell may take `timeout` seconds. Raises `ReportFailed` for a cell that fails, or the first one
-    where no kernel starts, after the notebook as far as it got was written to `kept`.
+    where no kernel starts, after the notebook as far as it got was written to `kept`, and
+    `KernelDied` where it was the kernel that ended.
     """
-    # papermill writes as it goes, and takes braces in a path for fields to fill in: it works on a
-    # copy in a folder of its own.
-    with (
-        TemporaryDirectory(prefix="report-") as folder,
-        Path(folder, "kernel.log").open("w+", encoding="utf-8", errors="replace") as log,
-    ):
-        source, target = Path(folder, "template.ipynb"), Path(folder, "executed.ipynb")
-        source.write_bytes(to_bytes(template.notebook))
-        # Not as an argument to what follows, which inspects a template's parameters in its own way
-        # and warns of those that it cannot read.
-        parameterized = parameterize_notebook(
-            load_notebook_node(str(source)),
-            dict(parameters),
-            kernel_name=KERNEL,
-            language="python",
-        )
-        source.write_bytes(to_bytes(parameterized))
+    # Not as an argument to what follows, which inspects a template's parameters in its own way and
+    # warns of those that it cannot read.
+    notebook = parameterize_notebook(
+        load_notebook_node(deepcopy(template.notebook)),
+        dict(parameters),
+        kernel_name=NATIVE_KERNEL_NAME,
+        language="python",
+    )
+    filled: list[Any] = []
+    with TemporaryFile("w+", encoding="utf-8", errors="replace") as log:
         try:
             papermill.execute_notebook(
-                source,
-                target,
+                notebook,
+                None,
                 engine_name=ENGINE,
-                kernel_name=KERNEL,
+                kernel_name=NATIVE_KERNEL_NAME,
                 language="python",
                 progress_bar=False,
                 environment=environment,
                 log=log,
+                began=filled.append,
                 start_timeout=_START_TIMEOUT,
                 execution_timeout=timeout,
             )
         # nbclient's DeadKernelError is a RuntimeError too; any other is a kernel that died, or did
         # not answer, before its first cell.
         except (PapermillExecutionError, RuntimeError, CellTimeoutError) as error:
-            notebook = _read(target, template)
+            if not filled:
+                raise
+            notebook = _finished(filled[0], template)
             write_file(kept, to_bytes(notebook))
             cell = _failed_cell(notebook)
-            raise ReportFailed(
+            kind = KernelDied if isinstance(error, DeadKernelError) else ReportFailed
+            raise kind(
                 template.path.name,
                 cell + 1,
                 template.heading_above(cell),
                 _told(error, timeout, log),
                 kept,
             ) from error
-        return _read(target, template)
+    return _finished(filled[0], template)
 
 
 def to_bytes(notebook: Any) -> bytes:
@@ -91,9 +91,8 @@ def to_bytes(notebook: Any) -> bytes:
     return str(nbformat.writes(notebook)).encode()
 
 
-def _read(path: Path, template: Template) -> Any:
-    """The notebook that papermill wrote, without the temporary names it was given."""
-    notebook = nbformat.reads(path.read_text(encoding="utf-8"), as_version=4)
+def _finished(notebook: Any, template: Template) -> Any:
+    """The notebook that papermill filled, with the name of its template, not of a file."""
     notebook.metadata.papermill.update(input_path=template.path.name, output_path=None)
     return notebook
 

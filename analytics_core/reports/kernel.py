@@ -1,46 +1,94 @@
-"""How papermill gets a kernel that runs this interpreter within a granted scope."""
+"""How papermill gets a kernel that runs this interpreter within a granted scope, and soon."""
 
 from __future__ import annotations
 
+import asyncio
 import os
+import time
 from collections.abc import Mapping
+from pathlib import Path
 from typing import IO, Any
+from uuid import uuid4
 
-import zmq
-from jupyter_client.kernelspec import KernelSpecManager
 from jupyter_client.manager import AsyncKernelManager
+from jupyter_core.paths import jupyter_runtime_dir
 from papermill.clientwrap import PapermillNotebookClient
-from papermill.engines import Engine, papermill_engines
+from papermill.engines import Engine
 from traitlets import default
 
-ENGINE = "granted"
-KERNEL = "python3"
+from analytics_core.kernels.spec import OwnKernels
+
+# Its entry point's name.
+ENGINE = "usage"
+_LOOK_EVERY = 0.002
+_START_TIMEOUT = 60
 
 
-class OwnInterpreter(AsyncKernelManager):
-    """Starts kernels of the running interpreter alone.
-
-    A `python3` kernelspec somewhere on the machine may well belong to another environment, in which
-    this workspace is not installed.
-    """
+class OwnKernel(AsyncKernelManager):
+    """Starts kernels of the running interpreter alone, whose sockets only this user can open."""
 
     @default("kernel_spec_manager")
-    def _only_the_native_kernel(self) -> KernelSpecManager:
-        return KernelSpecManager(kernel_dirs=[])
+    def _only_the_own_kernel(self) -> OwnKernels:
+        return OwnKernels()
 
-    @default("transport_encryption")
-    def _encrypted_where_possible(self) -> str:
-        # Other users of a machine can listen on its loopback; the kernel would warn of it, too.
-        return "auto" if zmq.has("curve") else "disabled"
+    @default("connection_file")
+    def _known_beforehand(self) -> str:
+        # Sockets are beside it; without one they would be in the current folder, all of one name.
+        return str(Path(jupyter_runtime_dir(), f"kernel-{uuid4()}.json"))
+
+    @default("transport")
+    def _within_this_machine(self) -> str:
+        return "ipc"
 
 
-class GrantedEngine(Engine):  # type: ignore[misc]
-    """papermill's engine, but the kernel alone gets the environment that the launcher gives it.
+class PromptClient(PapermillNotebookClient):  # type: ignore[misc]
+    """papermill's client, but it talks to a kernel as soon as that can hear, and ends it at once.
 
-    What the kernel's process says for itself goes to `log`, not among the words of the command.
+    The usual one pauses to see whether nothing more is said, and gives a kernel seconds to say
+    goodbye. Here every output is waited for, and nobody else uses the kernel.
+    """
 
-    Neither `os.environ` nor the working directory of this process changes, so that reports of
-    several users can run in its threads at once.
+    shutdown_kernel = "immediate"
+
+    async def async_start_new_kernel_client(self) -> Any:
+        """A client that hears all the kernel says; raises `RuntimeError` where there is none."""
+        try:
+            await self._until(self._is_bound)
+            self.kc = client = self.km.client()
+            # Without the heartbeat's thread: whether the process runs is known without asking.
+            self.kc.start_channels(hb=False)
+            # A kernel welcomes whoever listens to it, and what it says from then on is heard.
+            await self._until(self._is_heard)
+        except BaseException:
+            await self._async_cleanup_kernel()
+            raise
+        client.allow_stdin = False
+        return client
+
+    async def _until(self, condition: Any) -> None:
+        deadline = time.monotonic() + self.startup_timeout
+        while not await condition():
+            if not await self.km.is_alive():
+                raise RuntimeError("Kernel died before it could be asked")
+            if time.monotonic() > deadline:
+                raise RuntimeError(f"Kernel didn't respond in {self.startup_timeout} seconds")
+            await asyncio.sleep(_LOOK_EVERY)
+
+    async def _is_bound(self) -> bool:
+        # The last but the heartbeat's. Asked for earlier, ZeroMQ would try again much later.
+        return Path(f"{self.km.ip}-{self.km.iopub_port}").exists()
+
+    async def _is_heard(self) -> bool:
+        return bool(await self.kc.iopub_channel.socket.poll(int(_LOOK_EVERY * 1000) + 50))
+
+
+class PromptEngine(Engine):  # type: ignore[misc]
+    """papermill's engine on this workspace's kernels, without any wait that can be avoided.
+
+    A kernel alone gets `environment`, on top of this process's own, and what its process says for
+    itself goes to `log`. Neither `os.environ` nor the working directory of this process changes, so
+    that reports of several users can run in its threads at once. `began` is called with the
+    notebook before its first cell runs: it is the one that is being filled.
     """
 
     @classmethod
@@ -49,20 +97,21 @@ class GrantedEngine(Engine):  # type: ignore[misc]
         nb_man: Any,
         kernel_name: str,
         *,
-        environment: Mapping[str, str],
-        log: IO[str],
-        start_timeout: int,
-        execution_timeout: int,
+        environment: Mapping[str, str] | None = None,
+        log: IO[str] | None = None,
+        began: Any = None,
+        start_timeout: int = _START_TIMEOUT,
+        execution_timeout: int | None = None,
         **_: Any,
     ) -> None:
-        client = PapermillNotebookClient(
+        if began is not None:
+            began(nb_man.nb)
+        client = PromptClient(
             nb_man,
             kernel_name=kernel_name,
-            kernel_manager_class=OwnInterpreter,
+            kernel_manager_class=OwnKernel,
             startup_timeout=start_timeout,
             timeout=execution_timeout,
         )
-        client.execute(env={**os.environ, **environment}, stderr=log)
-
-
-papermill_engines.register(ENGINE, GrantedEngine)
+        said = {} if log is None else {"stderr": log}
+        client.execute(env={**os.environ, **(environment or {})}, **said)

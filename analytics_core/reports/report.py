@@ -5,10 +5,12 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from hashlib import sha256
 from pathlib import Path
 
 from analytics_core.errors import ParameterError
+from analytics_core.model.audited import Action
 from analytics_core.model.daterange import DateRange, Preset
 from analytics_core.model.scope import Scope
 from analytics_core.output import make_folder, write_file
@@ -20,6 +22,9 @@ from analytics_core.workspace import Workspace
 
 # What a file's name, its title and its grant are made of; a second value would make them untrue.
 _SAID_ONCE = {"user": "--user", "period": "--period", "zone": "--tz"}
+
+# No report runs longer than it may see rows.
+_LONGEST = timedelta(hours=12)
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,9 +51,7 @@ def make_report(
     `UnknownUser`, `UnknownZone`, `RangeError`, `ParameterError` or `TemplateError` before anything
     runs, `ReportFailed` where a cell fails, `OutputError` where a file cannot be written.
     """
-    for name in parameters or {}:
-        if name in _SAID_ONCE:
-            raise ParameterError(name, f"it is given with {_SAID_ONCE[name]}")
+    check_parameters(parameters or {})
     recipient = workspace.find_user(user)
     viewer_zone = workspace.zone_of(recipient, zone)
     dates = DateRange.parse(period, workspace.today(viewer_zone), viewer_zone)
@@ -62,10 +65,11 @@ def make_report(
     make_folder(folder)
     name = "-".join(map(file_name, (template.name, recipient.email, period)))
     failed = folder / f"{name}.failed.ipynb"
-    grant = {"ANALYTICS_GRANT": Scope.user(recipient.id).to_text()}
-    notebook = execute(
-        template, values, {**workspace.settings.to_environment(), **grant}, kept=failed
-    )
+    until = datetime.now(UTC) + _LONGEST
+    whose = Scope.user(recipient.id)
+    workspace.record_use(Action.REPORT, whose, f"report {template.name}")
+    granted = workspace.for_reader(whose, until)
+    notebook = execute(template, values, granted.to_environment(), kept=failed)
     title = f"{template.name.capitalize()} – {recipient.name or recipient.email} – {period}"
     document = to_html(notebook, title)
     report = Report(folder / f"{name}.ipynb", folder / f"{name}.html")
@@ -74,6 +78,27 @@ def make_report(
     # What an earlier run kept would only mislead beside a report that worked.
     failed.unlink(missing_ok=True)
     return report
+
+
+def check_parameters(parameters: Mapping[str, object]) -> None:
+    """Raise `ParameterError` for a parameter that has an option of its own."""
+    for name in parameters:
+        if name in _SAID_ONCE:
+            raise ParameterError(name, f"it is given with {_SAID_ONCE[name]}")
+
+
+def check_order(
+    workspace: Workspace,
+    template: Template,
+    period: str,
+    zone: str | None,
+    parameters: Mapping[str, object],
+) -> None:
+    """What can be said of reports before any is made; raises what `make_report` would."""
+    check_parameters(parameters)
+    viewer_zone = workspace.zone_of(None, zone)
+    DateRange.parse(period, workspace.today(viewer_zone), viewer_zone)
+    read_parameters(template, {"user": "", "period": period, **parameters})
 
 
 def file_name(text: str) -> str:

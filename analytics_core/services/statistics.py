@@ -49,7 +49,10 @@ class StatisticsService:
         return Window(DateRange(today, today, zone), is_empty=True)
 
     def collect(self, scope: Scope, window: Window, *, compare: bool) -> Comparison:
-        """The statistics of a range and, where asked for, of the period before."""
+        """The statistics of a range and, where asked for, of the period before.
+
+        Without a range and without a record the period before has nothing either, and says so.
+        """
         windows = [window]
         if compare and not window.is_empty:
             before = window.dates.before(date_of(self._clock(), window.dates.zone))
@@ -74,6 +77,8 @@ class StatisticsService:
             )
             for n, asked in enumerate(windows)
         )
+        if compare and window.is_empty:
+            previous = [current]
         return Comparison(current, *previous)
 
     def renders(self, scope: Scope, window: Window) -> RenderStats:

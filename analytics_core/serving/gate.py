@@ -1,89 +1,89 @@
-"""Who may talk to the server: only this machine's names, and only with the token of the link.
+"""Who may talk to the server: under its own names, from its own pages, and as somebody.
 
-Loopback is not authentication. A page of another site can make a browser resolve its own name to
-127.0.0.1 (DNS rebinding), so the Host header is checked; other accounts of the machine can
-connect too, so a random token is. Both are checked before any handler is chosen: static files and
-websockets are behind the same gate.
+A page of another site can make a browser resolve its own name to this machine (DNS rebinding), so
+the Host header is checked; it can send requests too, so the origin is. All is checked before any
+handler is chosen: static files and websockets are behind the same gate.
 """
 
 from __future__ import annotations
 
-import hmac
-import secrets
+import logging
+from collections.abc import Iterable, Mapping
 from typing import Any
-from urllib.parse import parse_qsl, urlencode
+from urllib.parse import parse_qsl, urlencode, urlsplit
+from weakref import WeakKeyDictionary
 
 from tornado.httputil import HTTPServerRequest
-from tornado.web import Application, RequestHandler
+from tornado.web import RequestHandler
 
-LOOPBACK_NAMES = ("127.0.0.1", "localhost", "[::1]")
+from analytics_core.errors import NotAdmitted, TokenRefused
+from analytics_core.serving.answers import PlainApplication
+from analytics_core.serving.refusing import Refusal, Refused
+from analytics_core.serving.ways import Admission, Ways
 
+log = logging.getLogger(__name__)
 
-class Refused(RequestHandler):
-    """Says in plain words why nothing is shown, and nothing else."""
-
-    def initialize(self, status: int, reason: str) -> None:
-        self._refusal = (status, reason)
-
-    def prepare(self) -> None:
-        status, reason = self._refusal
-        self.set_status(status)
-        self.set_header("Content-Type", "text/plain; charset=utf-8")
-        self.set_header("Cache-Control", "no-store")
-        self.finish(reason + "\n")
-
-    def check_xsrf_cookie(self) -> None:
-        """Nothing is changed here, so nothing can be forged."""
+_OTHER_NAME = Refusal(
+    403, "This is the wrong address", "This server answers only under its own names."
+)
+_OTHER_SITE = Refusal(
+    403, "This is the wrong address", "This server does not answer pages of other sites."
+)
 
 
 class Gate:
-    """The hosts, the token and the cookie of one running server; both secrets die with it."""
+    """The addresses under which one server is reached, and the ways in."""
 
-    def __init__(self, port: int, token: str | None = None) -> None:
-        self.token = token or secrets.token_urlsafe(32)
-        self.hosts = frozenset(f"{name}:{port}" for name in LOOPBACK_NAMES) | (
-            frozenset(LOOPBACK_NAMES) if port == 80 else frozenset()
-        )
-        # A cookie is shared by all ports of a host, so its name says which server it belongs to.
-        self.cookie_name = f"usage-{port}"
-        self.cookie_value = secrets.token_urlsafe(32)
+    def __init__(self, origins: Iterable[str], ways: Ways) -> None:
+        self._origins = {urlsplit(origin).netloc: origin for origin in origins}
+        self.ways = ways
 
-    def refusal(self, request: HTTPServerRequest) -> tuple[int, str] | None:
-        """The status and reason with which a request is turned away; None where it may pass."""
+    def admit(self, request: HTTPServerRequest) -> Admission | Refusal:
+        """Who a request is from, or why it is turned away; it has lost its token afterwards."""
         host = request.headers.get("Host", "").lower()
-        if host not in self.hosts:
-            return 403, "This server answers only on this machine's own names."
         origin = request.headers.get("Origin")
-        if origin is not None and origin.lower() != f"http://{host}":
-            return 403, "This server does not answer pages of other sites."
-        if not (self.has_token(request) or self._has_cookie(request)):
-            return 403, "Open the link that was printed when the dashboard started."
-        return None
+        try:
+            admission = self.ways.look(request)
+        except NotAdmitted as refused:
+            if isinstance(refused, TokenRefused):
+                log.warning("%s", refused)
+            outcome: Admission | Refusal = self.ways.refusal(refused)
+        else:
+            outcome = admission
+        forget_token(request)
+        if host not in self._origins:
+            return _OTHER_NAME
+        if origin is not None and origin.lower() != self._origins[host]:
+            return _OTHER_SITE
+        return outcome
 
-    def has_token(self, request: HTTPServerRequest) -> bool:
-        """Whether the address itself carries the token of the link."""
-        given = request.query_arguments.get("token", [b""])[-1]
-        return hmac.compare_digest(given, self.token.encode())
 
-    def _has_cookie(self, request: HTTPServerRequest) -> bool:
-        morsel = request.cookies.get(self.cookie_name)
-        given = morsel.value if morsel else ""
-        return hmac.compare_digest(given.encode(), self.cookie_value.encode())
+class GatedApplication(PlainApplication):
+    """A tornado application in which every request passes the gate before it finds a handler.
 
+    `open` are the few addresses that anybody may ask, with what answers there.
+    """
 
-class GatedApplication(Application):
-    """A tornado application in which every request passes the gate before it finds a handler."""
-
-    def __init__(self, gate: Gate, **settings: Any) -> None:
+    def __init__(
+        self, gate: Gate, open: Mapping[str, tuple[type[RequestHandler], dict[str, Any]]], /,
+        **settings: Any,
+    ) -> None:  # fmt: skip
         super().__init__(**settings)
-        self.gate = gate
+        self.gate, self._open = gate, open
+        self._admissions: WeakKeyDictionary[HTTPServerRequest, Admission] = WeakKeyDictionary()
 
     def find_handler(self, request: HTTPServerRequest, **kwargs: Any) -> Any:
-        if refusal := self.gate.refusal(request):
-            status, reason = refusal
-            return self.get_handler_delegate(request, Refused, {"status": status, "reason": reason})
-        forget_token(request)
+        if request.path in self._open:
+            return self.get_handler_delegate(request, *self._open[request.path])
+        outcome = self.gate.admit(request)
+        if isinstance(outcome, Refusal):
+            return self.get_handler_delegate(request, Refused, {"refusal": outcome})
+        self._admissions[request] = outcome
         return super().find_handler(request, **kwargs)
+
+    def admission_of(self, request: HTTPServerRequest) -> Admission:
+        """Who a request that has passed is from."""
+        return self._admissions[request]
 
 
 def forget_token(request: HTTPServerRequest) -> None:

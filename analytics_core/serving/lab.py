@@ -13,7 +13,7 @@ from tornado.ioloop import IOLoop
 from traitlets.config import Config
 
 from analytics_core.errors import PortTaken
-from analytics_core.serving.kernels import OwnKernels
+from analytics_core.kernels.spec import OwnKernels
 
 LOOPBACK = "127.0.0.1"
 DEFAULT_PORT = 8888

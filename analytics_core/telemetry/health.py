@@ -91,7 +91,9 @@ def _waiting(folder: Path) -> tuple[int, datetime | None]:
                 file.seek(read_cursor(segment))
                 if not first:
                     start = file.tell()
-                    first = file.readline()
+                    first = file.readline().lstrip(b"\0")
+                    if not first.endswith(b"\n"):
+                        first = b""
                     file.seek(start)
                 while block := file.read(MEBIBYTE):
                     waiting += block.count(b"\n")

@@ -4,21 +4,24 @@ from __future__ import annotations
 
 import atexit
 import logging
+import math
 import os
 import random
+import re
 import subprocess
 import threading
 import time
 import weakref
 from collections import Counter
-from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
+from functools import lru_cache
 from pathlib import Path
 from typing import Any, Literal, TypeAlias
 
+from msgspec import json
+
 from analytics_core.errors import AnalyticsError, ReadOnlyDatabase, SpoolFull, SpoolUnavailable
-from analytics_core.model import event as events
-from analytics_core.model.event import REMEMBERED, Event, from_json, id_for, to_json
+from analytics_core.model.event import REMEMBERED, id_for, line_of
 from analytics_core.settings import Settings
 from analytics_core.telemetry.spool import Spool, has_drain
 from analytics_core.telemetry.writer import Writer, start_writer
@@ -37,7 +40,37 @@ _KEEPER_SECONDS, _KEEPER_REST_SECONDS = 0.2, 5.0
 _ids = random.Random()  # noqa: S311 - they need to differ, not to be secret
 os.register_at_fork(after_in_child=_ids.seed)
 
+_encoder = json.Encoder()
+# The beginning of a call's line: what is another at each, as the encoder would write it.
+_CALL = b'{"kind":"api_call","id":"%032x","occurred_at":"%b.%06dZ","duration":%r,'
+# A NUL as JSON has it: behind a backslash of its own, the same signs are text.
+_NUL = re.compile(rb"(?<!\\)(?:\\\\)*\\u0000")
+_ABOUT = (
+    *("user_id", "method", "route", "status_code"),
+    *("platform", "plugin_version", "key_hash"),
+)
+
 WriterKind: TypeAlias = Literal["process", "thread"] | None
+
+
+class Refused(Exception):
+    """Why an event is not recorded; `reason` is one of a few, for counting."""
+
+    def __init__(self, reason: str, problem: str) -> None:
+        self.reason = reason
+        super().__init__(problem)
+
+
+def check_time(at: datetime, now: datetime) -> None:
+    """Refuse what happened when its id is no longer remembered, or has not happened yet."""
+    if not now - REMEMBERED < at < now + AHEAD:
+        raise Refused("too old" if at < now else "in the future", f"occurred_at is {at}")
+
+
+def check_text(line: bytes) -> None:
+    """Refuse what no database takes as text."""
+    if b"\\u0000" in line and _NUL.search(line):
+        raise Refused("invalid", "a text holds a NUL character")
 
 
 class Recorder:
@@ -57,22 +90,18 @@ class Recorder:
     else's. Raises `ReadOnlyDatabase` where the settings name a product's own database.
     """
 
-    def __init__(
-        self,
-        settings: Settings,
-        *,
-        writer: WriterKind = "process",
-        clock: Callable[[], datetime] = lambda: datetime.now(UTC),
-    ) -> None:
+    def __init__(self, settings: Settings, *, writer: WriterKind = "process") -> None:
         if settings.profile is not None:
             raise ReadOnlyDatabase(
                 "ANALYTICS_PROFILE names a product's own database, where nothing is recorded:"
                 " unset it, with ANALYTICS_DATABASE_URL at the workspace's own"
             )
-        self.settings, self._clock = settings, clock
+        self.settings = settings
         self.spool = Spool(settings.spool_folder, settings.spool_limit)
         self.refused: Counter[str] = Counter()
         self._complained = 0.0
+        # The second of the last call and how it is written.
+        self._second = -1, b""
         self._closed = False
         self._keeper = _Keeper(settings, self.spool, writer)
         _recorders.add(self)
@@ -105,9 +134,9 @@ class Recorder:
     ) -> bool:
         """A render was asked for; `processing_time` in seconds where it is done already."""
         return self._record(
-            events.RenderCreated,
+            "render_created",
             event_id,
-            ("render_created", render_id),
+            render_id,
             occurred_at,
             {
                 "user_id": user_id,
@@ -136,9 +165,9 @@ class Recorder:
     ) -> bool:
         """A render came to its end, `completed` or `failed`, after so many seconds."""
         return self._record(
-            events.RenderFinished,
+            "render_finished",
             event_id,
-            ("render_finished", render_id),
+            render_id,
             occurred_at,
             {
                 "user_id": user_id,
@@ -166,8 +195,19 @@ class Recorder:
 
         Without `user_id` the writer finds the user of the key that `key_hash` is the hash of.
         """
+        if occurred_at is None and event_id is None and type(duration) is float:
+            like = self.calls_like(
+                user_id,
+                method=method,
+                route=route,
+                status_code=status_code,
+                platform=platform,
+                plugin_version=plugin_version,
+                key_hash=key_hash,
+            )
+            return like is not None and self.another_call(like, duration)
         return self._record(
-            events.ApiCall,
+            "api_call",
             event_id,
             None,
             occurred_at,
@@ -183,6 +223,44 @@ class Recorder:
             },
         )
 
+    def calls_like(
+        self,
+        user_id: str | None,
+        *,
+        method: str,
+        route: str,
+        status_code: int,
+        platform: str | None = None,
+        plugin_version: str | None = None,
+        key_hash: str | None = None,
+    ) -> bytes | None:
+        """What calls have in common, checked, for `another_call`; None where it is refused."""
+        try:
+            return _checked_call(
+                (user_id, method, route, status_code, platform, plugin_version, key_hash)
+            )
+        except Exception as problem:
+            self._refuse(problem)
+            return None
+
+    def another_call(self, like: bytes, duration: float) -> bool:
+        """A call like those that `calls_like` was asked about was answered just now."""
+        try:
+            if not 0 <= duration < math.inf:
+                raise Refused("invalid", f"duration is {duration}")
+            second, microsecond = divmod(time.time_ns() // 1000, 1_000_000)
+            known, text = self._second
+            if second != known:
+                text = time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(second)).encode()
+                self._second = second, text
+            head = _CALL % (_ids.getrandbits(128), text, microsecond, duration)
+            self.spool.append(head, like)
+            self._keeper.look_after()
+        except Exception as problem:
+            self._refuse(problem)
+            return False
+        return True
+
     def file_stored(
         self,
         user_id: str,
@@ -196,9 +274,9 @@ class Recorder:
     ) -> bool:
         """A file of so many bytes was stored."""
         return self._record(
-            events.FileStored,
+            "file_stored",
             event_id,
-            ("file_stored", file_id),
+            file_id,
             occurred_at,
             {
                 "user_id": user_id,
@@ -219,9 +297,9 @@ class Recorder:
     ) -> bool:
         """A stored file is gone."""
         return self._record(
-            events.FileDeleted,
+            "file_deleted",
             event_id,
-            ("file_deleted", file_id),
+            file_id,
             occurred_at,
             {"user_id": user_id, "file_id": file_id},
         )
@@ -240,9 +318,9 @@ class Recorder:
     ) -> bool:
         """The ledger got an entry: a `debit` or a `credit` of a positive amount."""
         return self._record(
-            events.Credits,
+            "credits",
             event_id,
-            ("credits", transaction_id),
+            transaction_id,
             occurred_at,
             {
                 "user_id": user_id,
@@ -264,8 +342,16 @@ class Recorder:
     ) -> bool:
         """The account did something: `signup`, `login`, `logout`, …"""
         return self._record(
-            events.Activity, event_id, None, occurred_at, {"user_id": user_id, "event": event}
+            "activity", event_id, None, occurred_at, {"user_id": user_id, "event": event}
         )
+
+    def append_many(self, lines: list[bytes]) -> None:
+        """Put in the lines of events that were checked elsewhere, all or none.
+
+        Unlike the rest, this raises: `SpoolFull` and `SpoolUnavailable`.
+        """
+        self.spool.append_many(lines)
+        self._keeper.look_after()
 
     def flush(self, timeout: float = 30.0) -> bool:
         """Wait until the database has all that this process recorded before, or `timeout` seconds.
@@ -301,25 +387,21 @@ class Recorder:
 
     def _record(
         self,
-        kind: Callable[..., Event],
+        kind: str,
         event_id: str | None,
-        noun: tuple[str, str] | None,
+        noun_id: str | None,
         occurred_at: datetime | None,
         fields: dict[str, Any],
     ) -> bool:
         try:
-            now = self._clock()
+            now = datetime.now(UTC)
             at = now if occurred_at is None else occurred_at
             if event_id is None:
-                event_id = f"{_ids.getrandbits(128):032x}" if noun is None else id_for(*noun)
-            # Reading back is the check: what is written can be read by every writer.
-            line = to_json(kind(id=event_id, occurred_at=at, **fields))
-            from_json(line)
-            if not now - REMEMBERED < at < now + AHEAD:
-                old = at < now
-                raise _Refused("too old" if old else "in the future", f"occurred_at is {at}")
-            if b"\\u0000" in line:
-                raise _Refused("invalid", "a text holds a NUL character")
+                event_id = (
+                    f"{_ids.getrandbits(128):032x}" if noun_id is None else id_for(kind, noun_id)
+                )
+            line = _checked({"kind": kind, "id": event_id, "occurred_at": at, **fields})
+            check_time(at, now)
             self.spool.append(line)
             self._keeper.look_after()
         except Exception as problem:
@@ -330,7 +412,7 @@ class Recorder:
 
     def _refuse(self, problem: Exception) -> None:
         match problem:
-            case _Refused():
+            case Refused():
                 reason = problem.reason
             case SpoolFull():
                 reason = "spool full"
@@ -353,17 +435,33 @@ class Recorder:
             _log.error("%s", problem)
 
 
+def _checked(fields: dict[str, Any]) -> bytes:
+    """The line of an event; raises for one that could not be counted."""
+    line = line_of(fields)
+    check_text(line)
+    return line
+
+
+@lru_cache(maxsize=4096)
+def _checked_call(about: tuple[Any, ...]) -> bytes:
+    """The end of a call's line, which is the same for all of a user that went to one place."""
+    fields = dict(zip(_ABOUT, about, strict=True))
+    head = {"kind": "api_call", "id": "-", "occurred_at": datetime.now(UTC), "duration": 0.0}
+    _checked({**head, **fields})
+    return _encoder.encode(fields)[1:]
+
+
 class _Keeper:
     """A thread that sees to it that somebody writes; started by the first event of a process."""
 
     def __init__(self, settings: Settings, spool: Spool, writer: WriterKind) -> None:
         self._settings, self._spool, self._kind = settings, spool, writer
-        self._pid = 0
+        self._is_started = False
         self._wake, self._stopped = threading.Event(), threading.Event()
         self._writer: Writer | None = None
 
     def look_after(self, *, now: bool = False) -> None:
-        if self._kind is not None and self._pid != os.getpid():
+        if not self._is_started and self._kind is not None:
             self._start()
         if now:
             self._wake.set()
@@ -371,11 +469,14 @@ class _Keeper:
     def _start(self) -> None:
         if self._stopped.is_set():
             return
-        # A forked child has the parent's flags and none of its threads.
-        self._pid = os.getpid()
+        self._is_started = True
+        threading.Thread(target=self._keep, name="analytics-recorder", daemon=True).start()
+
+    def after_fork(self) -> None:
+        """Forget, as the child, the parent's threads, of which it has none, and their flags."""
+        self._is_started = False
         self._wake, self._stopped = threading.Event(), threading.Event()
         self._writer = None
-        threading.Thread(target=self._keep, name="analytics-recorder", daemon=True).start()
 
     def _keep(self) -> None:
         process: subprocess.Popen[bytes] | None = None
@@ -403,13 +504,15 @@ class _Keeper:
             self._writer.close()
 
 
-class _Refused(Exception):
-    def __init__(self, reason: str, problem: str) -> None:
-        self.reason = reason
-        super().__init__(problem)
-
-
 _recorders: weakref.WeakSet[Recorder] = weakref.WeakSet()
+
+
+def _all_after_fork() -> None:
+    for recorder in list(_recorders):
+        recorder._keeper.after_fork()
+
+
+os.register_at_fork(after_in_child=_all_after_fork)
 
 
 @atexit.register

@@ -1,15 +1,19 @@
-"""Events on disk until the database has them: a folder of append-only segment files.
+"""Events on disk until the database has them: a folder of segment files, each filled once.
 
-Every process appends to a segment of its own, which it holds a lock on while it lives. A line is a
-checksum, a space and the event's JSON; appending one is a single `write`, so a line that was
-acknowledged outlives the process, and with `sync` the machine. One writer at a time reads segments
-from a cursor beside each, in order of their making; a segment whose process is gone (its lock is
-free) is read to its end and removed. Nothing is queued in memory.
+Every process fills a segment of its own, which it holds a lock on while it lives. A line is a
+checksum, a space and the event's JSON. A segment is allocated whole and mapped into the process:
+appending is a copy into pages that the system has, so a line that was acknowledged outlives the
+process, and with `sync` the machine. What is not written yet is NUL, which no line holds: whoever
+reads stops at the first one, and so sees each line in full or not at all. One writer at a time
+reads segments from a cursor beside each, in order of their making; a segment whose process is gone
+(its lock is free) is read to its end and removed. Nothing is queued in memory.
 """
 
 from __future__ import annotations
 
+import errno
 import fcntl
+import mmap
 import os
 import re
 import secrets
@@ -21,21 +25,27 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
+from typing import BinaryIO
 
 from analytics_core.errors import SpoolFull, SpoolUnavailable
 
 MEBIBYTE = 2**20
 DEFAULT_LIMIT = 1024 * MEBIBYTE
-_SEGMENT = 8 * MEBIBYTE
+# Allocated for each process that records, however little it has to tell.
+_SEGMENT = MEBIBYTE
 _SUFFIX, _CURSOR_SUFFIX = ".events", ".done"
 # Letters that a checksum has in hexadecimal, and the space behind it.
 _PREFIX = 9
+_BLANK = b"\0"
+_ENDS = re.compile(rb"[\n\0]")
+# So much is read before it is known whether there is more.
+_GLANCE = 4096
 _FULL_FOR_SECONDS = 0.1
 
 
-def framed(line: bytes) -> bytes:
-    """A line as a segment holds it."""
-    return b"%08x %b\n" % (zlib.crc32(line), line)
+def framed(line: bytes, rest: bytes = b"") -> bytes:
+    """A line as a segment holds it; it may come in two parts."""
+    return b"%08x %b%b\n" % (zlib.crc32(rest, zlib.crc32(line)), line, rest)
 
 
 def unframed(frame: bytes) -> bytes | None:
@@ -47,110 +57,122 @@ def unframed(frame: bytes) -> bytes | None:
 class Spool:
     """The end of the spool that events go into; safe between threads and across a fork.
 
-    Makes the folder when the first event comes. `limit` is in bytes, of the whole folder; it may be
-    overstepped by a little, because it is not counted at every call.
+    Makes the folder when the first event comes. `limit` is in bytes, of the whole folder, counted
+    whenever a segment is allocated.
     """
 
     def __init__(self, folder: Path, limit: int = DEFAULT_LIMIT) -> None:
         self.folder, self.limit = folder, limit
         # A small limit needs small segments: what was read is only given back in whole ones.
         self._segment_bytes = max(min(_SEGMENT, limit // 8), 1)
-        self._count_every = max(min(MEBIBYTE, limit // 16), 1)
         self._start_anew()
         _spools.add(self)
 
     def _start_anew(self) -> None:
         self._lock, self._sync_lock = threading.Lock(), threading.Lock()
         self._file: int | None = None
+        self._map: mmap.mmap | None = None
         self._path = self.folder
-        self._size = 0
-        self._uncounted = self._count_every
-        self._full_until = 0.0
+        # How far the segment is filled, and how large it is.
+        self._filled = self._room = 0
+        self._full, self._full_until = "", 0.0
         self._written = self._synced = 0
         self._folder_synced = True
         # Segments of this process that are full but not known to be on the disk.
         self._unsynced: list[Path] = []
-        # All of its segments, for `is_drained`.
-        self._own: list[Path] = []
+        # All that are over and how far each was filled, for `is_drained`.
+        self._own: list[tuple[Path, int]] = []
 
-    def append(self, line: bytes) -> None:
+    def make_folder(self) -> None:
+        """Make the folder, in a way that outlives the machine; raises `SpoolUnavailable`."""
+        missing = [path for path in (self.folder, *self.folder.parents) if not path.exists()]
+        try:
+            self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+            for path in missing:
+                _sync_path(path.parent)
+        except OSError as refused:
+            raise SpoolUnavailable(self.folder, refused.strerror or str(refused)) from refused
+
+    def check_room(self) -> None:
+        """Raise, as `append` would just now, without appending and without waiting for who does."""
+        try:
+            held = spool_bytes(self.folder)
+            disk = os.statvfs(self.folder)
+        except OSError as refused:
+            raise SpoolUnavailable(self.folder, refused.strerror or str(refused)) from refused
+        if held + self._segment_bytes > self.limit:
+            raise SpoolFull(self.folder, f"it holds its {self.limit} bytes")
+        if disk.f_bavail * disk.f_frsize < self._segment_bytes:
+            raise SpoolFull(self.folder, "the disk is full")
+        if not os.access(self.folder, os.W_OK | os.X_OK):
+            raise SpoolUnavailable(self.folder, os.strerror(errno.EACCES))
+
+    def append(self, line: bytes, rest: bytes = b"") -> None:
         """Put one event into the spool; it outlives this process once this returns.
 
-        Raises `SpoolFull` and `SpoolUnavailable`.
+        A line, which may come in two parts, holds neither newline nor NUL, as no JSON does. Raises
+        `SpoolFull` and `SpoolUnavailable`.
         """
-        self._append(framed(line))
+        self._append(framed(line, rest))
 
     def append_many(self, lines: Iterable[bytes]) -> None:
-        """Put several in with one write; all are in or none is. Raises as `append` does."""
+        """Put several in with one copy; all are in or none is. Raises as `append` does."""
         self._append(b"".join(map(framed, lines)))
 
     def _append(self, frames: bytes) -> None:
-        size = len(frames)
         with self._lock:
-            if self._uncounted >= self._count_every:
-                self._count(size)
-            file = self._file
-            if file is None or self._size >= self._segment_bytes:
-                file = self._open_segment()
-            try:
-                written = os.write(file, frames)
-            except OSError as refused:
-                raise SpoolUnavailable(self.folder, refused.strerror or str(refused)) from refused
-            if written != size:
-                # The disk is full. What follows half a line must not become part of it.
-                self._take_back(file, written)
-                raise SpoolFull(self.folder, "the disk is full")
-            self._size += size
-            self._uncounted += size
+            start = self._filled
+            end = start + len(frames)
+            segment = self._map
+            if segment is None or end > self._room:
+                segment = self._open_segment(len(frames))
+                start, end = 0, len(frames)
+            # First, so that nothing is ever put over what a writer may have read.
+            self._filled = end
+            segment[start:end] = frames
             self._written += 1
 
-    def _take_back(self, file: int, written: int) -> None:
-        try:
-            os.ftruncate(file, self._size)
-        except OSError:
-            self._size += written
-            self._close_segment()
-
-    def _count(self, size: int) -> None:
-        """Look how large the folder is; raises `SpoolFull` where it is too large."""
+    def _open_segment(self, size: int) -> mmap.mmap:
+        """Go on in a new segment that has room for so much."""
         now = time.monotonic()
-        if now >= self._full_until:
-            self._full_until = 0.0
-            try:
-                held = spool_bytes(self.folder)
-            except OSError as refused:
-                raise SpoolUnavailable(self.folder, refused.strerror or str(refused)) from refused
-            if held + size > self.limit:
-                self._full_until = now + _FULL_FOR_SECONDS
-        if self._full_until:
-            raise SpoolFull(self.folder, f"it holds its {self.limit} bytes")
-        self._uncounted = 0
-
-    def _open_segment(self) -> int:
+        if now < self._full_until:
+            raise SpoolFull(self.folder, self._full)
         self._close_segment()
+        room = max(self._segment_bytes, size)
         # Names sort in the order of their making.
         name = f"{time.time_ns():020}-{os.getpid()}-{secrets.token_hex(4)}{_SUFFIX}"
         hidden, path = self.folder / f".{name}", self.folder / name
+        self.make_folder()
         try:
-            self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-            file = os.open(hidden, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_EXCL, 0o600)
-            # Locked before it can be found: an unlocked one is taken for a dead process's.
-            fcntl.flock(file, fcntl.LOCK_EX)
-            hidden.rename(path)
+            self._full = ""
+            if spool_bytes(self.folder) + room > self.limit:
+                self._full = f"it holds its {self.limit} bytes"
+            else:
+                self._file, self._map = _allocated(hidden, path, room)
         except OSError as refused:
-            raise SpoolUnavailable(self.folder, refused.strerror or str(refused)) from refused
-        self._file, self._path, self._size = file, path, 0
-        self._own = [*filter(Path.exists, self._own), path]
+            if refused.errno not in (errno.ENOSPC, errno.EDQUOT):
+                raise SpoolUnavailable(self.folder, refused.strerror or str(refused)) from refused
+            self._full = "the disk is full"
+        if self._full or self._map is None:
+            self._full_until = now + _FULL_FOR_SECONDS
+            raise SpoolFull(self.folder, self._full)
+        self._path, self._filled, self._room = path, 0, room
+        self._own = [(path, size) for path, size in self._own if path.exists()]
         self._folder_synced = False
-        return file
+        return self._map
 
     def _close_segment(self) -> None:
-        if self._file is None:
+        if self._file is None or self._map is None:
             return
         if self._synced < self._written:
             self._unsynced.append(self._path)
+        self._own.append((self._path, self._filled))
+        self._map.close()
+        # Room that is not given back now is when the segment is removed.
+        with suppress(OSError):
+            os.ftruncate(self._file, self._filled)
         os.close(self._file)
-        self._file = None
+        self._file = self._map = None
 
     def sync(self) -> None:
         """Return when all that was appended before is on the disk; threads share the waiting."""
@@ -185,11 +207,9 @@ class Spool:
     def position(self) -> list[tuple[Path, int]]:
         """Where this process's events end: its segments, and how far each is filled."""
         with self._lock:
-            filled = []
-            for path in self._own:
-                with suppress(FileNotFoundError):
-                    filled.append((path, path.stat().st_size))
-            return filled
+            if self._file is None:
+                return [*self._own]
+            return [*self._own, (self._path, self._filled)]
 
     def is_drained(self, position: list[tuple[Path, int]]) -> bool:
         """Whether a writer has committed all that lies before a position."""
@@ -202,9 +222,27 @@ class Spool:
 
     def _after_fork(self) -> None:
         # The lock belongs to the parent; closing the child's copy leaves it held.
-        if self._file is not None:
+        if self._file is not None and self._map is not None:
+            self._map.close()
             os.close(self._file)
         self._start_anew()
+
+
+def _allocated(hidden: Path, path: Path, size: int) -> tuple[int, mmap.mmap]:
+    """A new file that is locked and has its room on the disk, and where it is mapped."""
+    file = os.open(hidden, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600)
+    try:
+        # Locked before it can be found: an unlocked one is taken for a dead process's.
+        fcntl.flock(file, fcntl.LOCK_EX)
+        # A disk that is full is so here. Met by a copy into the map, it would end the process.
+        os.posix_fallocate(file, 0, size)
+        mapped = mmap.mmap(file, size)
+        hidden.rename(path)
+    except BaseException:
+        os.close(file)
+        hidden.unlink(missing_ok=True)
+        raise
+    return file, mapped
 
 
 _spools: weakref.WeakSet[Spool] = weakref.WeakSet()
@@ -274,13 +312,19 @@ class Drain:
     def _read(segment: Path, start: int, size: int) -> Chunk | None:
         with suppress(FileNotFoundError), segment.open("rb") as file:
             file.seek(start)
-            block = file.read(size)
-            while block and b"\n" not in block and (more := file.read(size)):
+            block = file.read(min(_GLANCE, size))
+            if _BLANK not in block:
+                block += file.read(size - len(block))
+            while block and not _ENDS.search(block) and (more := file.read(size)):
                 block += more
-            whole = block[: block.rfind(b"\n") + 1]
+            whole = _whole_lines(block.partition(_BLANK)[0])
+            if not whole and not _is_held(file):
+                # Nobody fills the gap any more, if there is one: what lies behind it is read too.
+                file.seek(start)
+                whole = _whole_lines(file.read())
             if whole:
                 lines, damaged = [], []
-                for frame in whole[:-1].split(b"\n"):
+                for frame in _frames(whole):
                     line = unframed(frame)
                     if line is None:
                         damaged.append(frame)
@@ -304,9 +348,7 @@ class Drain:
     def _remove_if_over(segment: Path) -> None:
         """Remove a segment that is read to its end and belongs to no living process."""
         with suppress(FileNotFoundError), segment.open("rb") as file:
-            try:
-                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError:
+            if _is_held(file):
                 return
             file.seek(read_cursor(segment))
             # Half a line is what a process died over; nobody was told that it is there.
@@ -320,13 +362,22 @@ def segments(folder: Path) -> list[Path]:
     return sorted(folder.glob(f"[0-9]*{_SUFFIX}"))
 
 
+def waiting(folder: Path) -> Iterator[bytes]:
+    """The lines that the database does not have yet, oldest segment first; damaged ones too."""
+    for segment in segments(folder):
+        with suppress(FileNotFoundError), segment.open("rb") as file:
+            file.seek(read_cursor(segment))
+            for block in file:
+                if block.endswith(b"\n"):
+                    for frame in _frames(block):
+                        yield unframed(frame) or frame[_PREFIX:]
+
+
 def has_live_segments(folder: Path) -> bool:
     """Whether a process lives that may still append."""
     for segment in segments(folder):
         with suppress(FileNotFoundError), segment.open("rb") as file:
-            try:
-                fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
-            except BlockingIOError:
+            if _is_held(file):
                 return True
     return False
 
@@ -363,6 +414,23 @@ def spool_bytes(folder: Path) -> int:
             with suppress(FileNotFoundError):
                 total += entry.stat().st_size
     return total
+
+
+def _frames(block: bytes) -> list[bytes]:
+    return [frame for frame in block.replace(_BLANK, b"\n").split(b"\n") if frame]
+
+
+def _whole_lines(block: bytes) -> bytes:
+    return block[: block.rfind(b"\n") + 1]
+
+
+def _is_held(segment: BinaryIO) -> bool:
+    """Whether a segment belongs to a living process; else it is nobody's until it is closed."""
+    try:
+        fcntl.flock(segment, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    return False
 
 
 def _cursor_of(segment: Path) -> Path:

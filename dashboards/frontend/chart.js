@@ -64,6 +64,7 @@ export default {
     table.hidden = true;
     el.append(head, plot, empty, table);
 
+    let told = 0;
     let at = null;
     const hide = () => {
       at = null;
@@ -195,11 +196,12 @@ export default {
       place();
     };
     const place = () => {
-      const { left, right, top, bottom, height, ready } = model.get("plot");
+      const { left, right, top, bottom, height, ready, width } = model.get("plot");
       plot.style.height = `${height}px`;
       empty.style.minHeight = `${Math.min(height, 180)}px`;
       plot.classList.toggle("pulse", !ready && !model.get("chart").empty);
       plot.classList.toggle("waiting", !ready);
+      plot.classList.toggle("fits", ready && width === told);
       plot.hidden = Boolean(model.get("chart").empty);
       layer.style.inset = `${top}px ${right}px ${bottom}px ${left}px`;
     };
@@ -213,14 +215,16 @@ export default {
     // The kernel chooses ticks and margins for the width there is; while a window is being dragged
     // it is asked once, at the end.
     let timer;
-    let told = 0;
     const report = () => {
       const width = Math.round(head.getBoundingClientRect().width);
-      const waits = !model.get("plot").ready && !model.get("chart").empty;
+      const shown = model.get("plot");
+      const waits = !shown.ready && !model.get("chart").empty;
       if (!width || (width === told && !waits)) return;
       // A message, not a trait: traits wait for the answer to the last one, which may be lost where
       // the connection was made anew. For the same reason it is said again until there is a figure.
       told = width;
+      place();
+      if (shown.ready && shown.width === width) return;
       model.send({ width });
       if (waits) timer = setTimeout(report, 5_000);
     };

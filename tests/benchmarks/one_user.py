@@ -44,7 +44,10 @@ def measure(only: str, folder: Path, say: Say) -> Iterator[Measurement]:
     """Those of the measurements whose name contains `only`, one after the other."""
     wanted = {
         place: name
-        for place in ("SQLite", "PostgreSQL", "PostgreSQL host without indexes")
+        for place in (
+            *("SQLite", "PostgreSQL", "PostgreSQL with rollups"),
+            "PostgreSQL host without indexes",
+        )
         if only.lower() in (name := f"statistics of one user, {place}").lower()
     }
     if "SQLite" in wanted:
@@ -61,6 +64,10 @@ def measure(only: str, folder: Path, say: Say) -> Iterator[Measurement]:
             if "PostgreSQL host without indexes" in wanted:
                 settings = Settings.read(database_url=_host(server, own, say), profile="renderiq")
                 yield _measured(wanted["PostgreSQL host without indexes"], settings)
+            if "PostgreSQL with rollups" in wanted:
+                _refresh(own, say)
+                name = wanted["PostgreSQL with rollups"]
+                yield _measured(name, Settings.read(database_url=own))
 
 
 def _fill(url: str, say: Say) -> None:
@@ -68,6 +75,13 @@ def _fill(url: str, say: Say) -> None:
     with closing(Database(url, create=True)) as database:
         schema.upgrade(database)
         load(database, SHAPE)
+
+
+def _refresh(url: str, say: Say) -> None:
+    say("rollups of it")
+    with Workspace(Settings.read(database_url=url), Scope.everyone()) as workspace:
+        for _ in workspace.refresh_rollups():
+            pass
 
 
 def _measured(name: str, settings: Settings) -> Measurement:

@@ -187,7 +187,7 @@ def _upserts(url: str) -> float:
     row = text(
         "INSERT INTO api_calls (id, user_id, method, route, status_code, duration_bucket, platform,"
         " plugin_version, occurred_at) VALUES (:id, :user_id, :method, :route, :status_code, 120,"
-        " :platform, :plugin_version, :occurred_at) ON CONFLICT (id) DO NOTHING"
+        " :platform, :plugin_version, :occurred_at) ON CONFLICT (id, occurred_at) DO NOTHING"
     )
     upsert = text(
         "INSERT INTO usage_tracking (user_id, date, api_calls) VALUES (:user_id, :date, 1)"

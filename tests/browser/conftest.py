@@ -12,7 +12,7 @@ from playwright.sync_api import Browser, sync_playwright
 
 from tests.support import studio
 from tests.support.requirements import missing
-from tests.support.serving import Server, analytics, start
+from tests.support.serving import Server, running, studio_in
 
 
 # Playwright keeps an event loop running in the main thread, where other tests want their own.
@@ -39,18 +39,14 @@ def browser() -> Iterator[Browser]:
 @pytest.fixture(scope="session")
 def studio_url(tmp_path_factory: pytest.TempPathFactory) -> str:
     """A database with a studio's history, to be read only."""
-    url = f"sqlite:///{tmp_path_factory.mktemp('studio') / 'analytics.db'}"
-    assert analytics("init", url=url).returncode == 0
-    studio.fill(url)
-    return url
+    return studio_in(tmp_path_factory.mktemp("studio"))
 
 
 @pytest.fixture(scope="session")
 def server(studio_url: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     """The studio's dashboard."""
-    running = start(studio_url, studio.MARA, tmp_path_factory.mktemp("server"))
-    yield running
-    running.stop()
+    with running(studio_url, studio.MARA, tmp_path_factory.mktemp("server")) as server:
+        yield server
 
 
 @pytest.fixture(scope="session")

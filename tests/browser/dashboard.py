@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import urlsplit
 
-from playwright.sync_api import Browser, ConsoleMessage, Locator, Page, Request
+from playwright.sync_api import Browser, ConsoleMessage, Locator, Page, Request, expect
 
 from tests.support.serving import Server, analytics
 
@@ -46,6 +46,7 @@ class Visit:
 
     def settle(self) -> None:
         """Wait until nothing is loading and every figure in view is drawn."""
+        expect(self.page.locator(".usage-painted")).to_have_count(0, timeout=LONG_MS)
         self.page.locator('.usage-page[aria-busy="false"]').wait_for(timeout=LONG_MS)
         self.page.wait_for_function(
             """() => {

@@ -169,7 +169,7 @@ def test_a_copied_link_opens_the_same_view(seen: Visit, browser: Browser) -> Non
 
 def test_automatic_refresh_is_the_visitors_choice(seen: Visit) -> None:
     seen.page.get_by_label("Refresh automatically").select_option("30")
-    seen.page.wait_for_function("new URL(location.href).searchParams.get('refresh') === '30'")
+    seen.page.wait_for_function("() => new URL(location.href).searchParams.get('refresh') === '30'")
     seen.page.get_by_label("Refresh automatically").select_option("0")
     seen.page.get_by_role("button", name="Refresh now").click()
     expect(seen.page.locator(".updated")).to_contain_text("ago", timeout=20_000)

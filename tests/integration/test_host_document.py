@@ -17,7 +17,7 @@ from tests.support.reference import ROOT
 def reader_url(postgres_server: PostgresServer) -> Iterator[str]:
     """A host's database, as the role that the document has its owner make."""
     page = (ROOT / "docs" / "host-database.md").read_text(encoding="utf-8")
-    [statements] = re.findall(r"```sql\n(CREATE ROLE.*?)```", page, re.DOTALL)
+    [statements, *_] = re.findall(r"```sql\n(CREATE ROLE.*?)```", page, re.DOTALL)
     url = postgres_server.create_database()
     create_host_tables(url)
     # Roles belong to the server, which other tests use as well.

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -22,6 +23,13 @@ class FakeWorkspace:
     answer: Any = field(default_factory=sample_comparison)
     scope: Scope = field(default_factory=lambda: Scope.user("u1"))
     asked: list[tuple[str, Any, str | None, bool]] = field(default_factory=list)
+
+    @contextmanager
+    def within(
+        self, scope: Scope, zone: str | None = None, *, grant: str | None = None
+    ) -> Iterator[FakeWorkspace]:
+        assert self.scope.contains(scope)
+        yield self
 
     def get_analytics_data(
         self, user: Any, period: Any, *, zone: str | None = None, compare: bool = False

@@ -16,6 +16,7 @@ def analytics(
     database_url: str | None = None,
     profile: str | None = None,
     state_url: str | None = None,
+    reader_url: str | None = None,
     spool: str | None = None,
     bound_by_permissions: bool = False,
     largest_file: int | None = None,
@@ -28,6 +29,7 @@ def analytics(
         "ANALYTICS_DATABASE_URL": database_url,
         "ANALYTICS_PROFILE": profile,
         "ANALYTICS_STATE_URL": state_url,
+        "ANALYTICS_READER_URL": reader_url,
         "ANALYTICS_SPOOL": spool,
     }
     given = {name: value for name, value in settings.items() if value is not None}
@@ -51,6 +53,11 @@ def stats(
 ) -> subprocess.CompletedProcess[str]:
     """Run `analytics stats --format json` for a user."""
     return analytics("stats", "--user", user, "--format", "json", *arguments, **settings)
+
+
+def complaints(done: subprocess.CompletedProcess[str]) -> str:
+    """What was said on standard error, but for what a superuser, as tests are one, is told."""
+    return done.stderr.replace("warning: row-level security does not hold back postgres\n", "")
 
 
 def refusal(done: subprocess.CompletedProcess[str]) -> str:

@@ -17,8 +17,8 @@ from psycopg import sql
 class PostgresServer:
     """One running server; every database it makes is new and empty, or a copy of a template."""
 
-    def __init__(self, sockets: Path, version: int) -> None:
-        self.sockets, self.version = sockets, version
+    def __init__(self, sockets: Path, version: int, programs: Path) -> None:
+        self.sockets, self.version, self.programs = sockets, version, programs
         self._numbers = itertools.count(1)
 
     def create_database(self, template: str = "template1") -> str:
@@ -33,6 +33,15 @@ class PostgresServer:
         name = f"role_{next(self._numbers)}"
         self._run(f"CREATE ROLE {{}} {options}", name)
         return name
+
+    @staticmethod
+    def as_role(url: str, role: str) -> str:
+        """The same database as another role."""
+        return url.replace("//postgres@", f"//{role}@")
+
+    def reader_url(self, url: str, group: str = "analytics_reader") -> str:
+        """A workspace database as a new role that is what its roles are for."""
+        return self.as_role(url, self.create_role(f"LOGIN IN ROLE {group}"))
 
     def drop_database(self, url: str) -> None:
         """Remove a database, connections to it and all."""
@@ -82,7 +91,7 @@ def running_server(settings: Mapping[str, str] = _CARELESS) -> Iterator[Postgres
         try:
             with psycopg.connect(process.get_uri()) as connection:
                 version = connection.info.server_version // 10_000
-            yield PostgresServer(information.socket_dir, version)
+            yield PostgresServer(information.socket_dir, version, Path(process.bin_path))
         finally:
             process.cleanup()
 
@@ -91,7 +100,7 @@ class RestartableServer(PostgresServer):
     """A server of one test, which may be stopped as a crash would, and started again."""
 
     def __init__(self, server: PostgresServer, process: Any) -> None:
-        super().__init__(server.sockets, server.version)
+        super().__init__(server.sockets, server.version, server.programs)
         self._process = process
 
     def stop_at_once(self) -> None:

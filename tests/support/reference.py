@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 import subprocess
 import sys
@@ -19,6 +20,7 @@ from sqlalchemy.types import TypeEngine
 from analytics_core.dal.profile import NOUNS, Profile
 from analytics_core.dal.tables import Base, UtcInstant, Word
 from analytics_core.settings import PREFIX, Settings
+from tests.support.attacks.attempts import ATTEMPTS
 
 ROOT = Path(__file__).parents[2]
 _NOTE = "<!-- Written by `make docs` from the code; changes belong there. -->"
@@ -127,10 +129,28 @@ def _values(kind: TypeEngine[Any]) -> str:
     return "text"
 
 
+def attempts() -> str:
+    """The page on security as it is, its list of attempts as they are made."""
+    prose, note, _ = (ROOT / "docs/security.md").read_text(encoding="utf-8").partition(_NOTE)
+    lines = [prose + note, ""]
+    for group, made in itertools.groupby(ATTEMPTS, lambda attempt: attempt.group):
+        lines += [f"### {group[:1].upper()}{group[1:]}", "", "| attempt | by | outcome |"]
+        lines.append("| --- | --- | --- |")
+        # As code, so that what looks like markup stays what was sent.
+        lines += [f"| {_cell(one.name)} | {one.who} | {one.expected} |" for one in made]
+        lines.append("")
+    return "\n".join(lines)
+
+
+def _cell(text: str) -> str:
+    return f"`{text}`" if "/" in text or "_" in text else text
+
+
 PAGES = {
     Path("docs/reference/commands.md"): commands,
     Path("docs/reference/profile-fields.md"): profile_fields,
     Path("docs/reference/settings.md"): settings,
+    Path("docs/security.md"): attempts,
 }
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from datetime import timedelta
 from typing import Any, TypeAlias
 
@@ -24,12 +24,15 @@ from analytics_core.dal.demo.history import History
 from analytics_core.dal.demo.shape import DAYS_A_WINDOW, DemoShape
 from analytics_core.dal.partitions import PARTITIONED, make_partitions
 from analytics_core.dal.rollup.marking import stop_marking
+from analytics_core.dal.row_security import without_force
 from analytics_core.dal.tables import Base, UserRow
 from analytics_core.errors import DatabaseUnavailable, NotEmpty
 
 # Reserved by RFC 2606: nobody has an address there.
 _INVENTED = "%@example.com"
-_TABLES = tuple(table.name for table in Base.metadata.sorted_tables)
+# Who was forgotten stays so, and what was done is not undone.
+_STAY = ("tombstones", "tombstone_keys", "audit_log", "audit_people")
+_TABLES = tuple(t.name for t in Base.metadata.sorted_tables if t.name not in _STAY)
 # The server's own limits on memory are made for many sessions at once; this is one, for minutes.
 _SORT_MEMORY = "256MB"
 
@@ -62,7 +65,7 @@ def load(
         _refuse_unless_empty(database, connection, replace)
         writer.empty()
         make_partitions(connection, shape.now - shape.windows * _WINDOW, shape.now)
-        with writer.bare_tables(tell):
+        with writer.without_policies(), writer.bare_tables(tell):
             tell("writing", 0, shape.renders)
             for table, rows in _ahead(history.tell()):
                 writer.write(table, rows)
@@ -109,6 +112,10 @@ class _Writer:
     def lock(self) -> None:
         """Keep others from writing until the transaction ends."""
 
+    def without_policies(self) -> AbstractContextManager[None]:
+        """Tables that may be written in bulk within the block."""
+        return nullcontext()
+
     def empty(self) -> None:
         # Marks by the million would take longer than starting over: the next refresh does.
         stop_marking(self._connection)
@@ -150,6 +157,9 @@ class _PostgresWriter(_Writer):
         self._connection.execute(text(f"LOCK {', '.join(_TABLES)} IN ACCESS EXCLUSIVE MODE"))
         self._connection.execute(text(f"SET LOCAL maintenance_work_mem = '{_SORT_MEMORY}'"))
         self._connection.execute(text("SET LOCAL TimeZone = 'UTC'"))
+
+    def without_policies(self) -> AbstractContextManager[None]:
+        return without_force(self._connection, _TABLES)
 
     def empty(self) -> None:
         stop_marking(self._connection)

@@ -73,13 +73,17 @@ class Kept:
         What was marked later is not seen in it, so that it is neither renewed nor unmarked.
         """
         with self.database.write(snapshot=True) as connection:
-            if self.database.dialect == "postgresql":
-                # Before anything is read: PostgreSQL takes the snapshot with the first question.
-                # Writers of marks are not in the way; SQLite has one writer at a time in any case.
-                lock = f"LOCK TABLE {self.marks.name} IN SHARE UPDATE EXCLUSIVE MODE"
-                connection.execute(text(f"SET LOCAL lock_timeout = '{PATIENCE_SECONDS}s'"))
-                connection.execute(text(lock))
+            # Before anything is read: PostgreSQL takes the snapshot with the first question.
+            self.take_turn(connection)
             yield connection
+
+    def take_turn(self, connection: Connection) -> None:
+        """Wait until nobody refreshes; nobody else does until the transaction is over."""
+        if self.database.dialect == "postgresql":
+            # Writers of marks are not in the way; SQLite has one writer at a time in any case.
+            lock = f"LOCK TABLE {self.marks.name} IN SHARE UPDATE EXCLUSIVE MODE"
+            connection.execute(text(f"SET LOCAL lock_timeout = '{PATIENCE_SECONDS}s'"))
+            connection.execute(text(lock))
 
 
 def settled(looked_at: datetime, follow: Follow) -> date:

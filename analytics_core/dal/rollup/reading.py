@@ -2,52 +2,80 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
+from functools import lru_cache
+from itertools import pairwise
 from typing import Any
 
 from sqlalchemy import (
     ColumnElement,
-    Date,
     Executable,
     Integer,
     Select,
     String,
     and_,
-    bindparam,
+    case,
     func,
-    literal,
     null,
     select,
-    union_all,
 )
 
 from analytics_core.dal.catalog import Catalog, own_catalog
-from analytics_core.dal.days import utc_date
 from analytics_core.dal.listed import listed, parameters_of
 from analytics_core.dal.question import Form, Gaps, Questioner
+from analytics_core.dal.rollup.covering import covering
 from analytics_core.dal.rollup.kept import Kept, settled
-from analytics_core.dal.rollup.sets import DAY, HOUR, QUARTER, stretches
+from analytics_core.dal.rollup.sets import QUARTER, WIDTHS, stretches
+from analytics_core.dal.tables import UtcInstant
 from analytics_core.model.daterange import DateRange
 from analytics_core.model.scope import Scope
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _ONE_DAY = timedelta(days=1)
+_EVER = datetime(1, 1, 1, tzinfo=UTC)
 _PROJECTS: Mapping[str, Any] = {"id": String()}
+# Which cells are read; `part` is the number of what they add up to.
+_PIECES: Mapping[str, Any] = {
+    "dimension": String(),
+    "width": Integer(),
+    "start": UtcInstant(),
+    "until": UtcInstant(),
+    "sign": Integer(),
+    "part": Integer(),
+}
 
 
 @dataclass(frozen=True, slots=True)
+class Part:
+    """A stretch of time whose cells are added up: a day of the range, 0 before it, or all of it.
+
+    Its UTC date is told where that was asked for.
+    """
+
+    start: datetime
+    until: datetime
+    day: int | None
+    date: date | None = None
+
+
+# Not frozen: a page has a thousand of them, and each would take three times as long to make.
+@dataclass(slots=True)
 class CellSum:
-    """What cells of one member add up to; day 0 is before the range, None all of the range."""
+    """What cells of one member add up to in one part."""
 
     dimension: str
     member: str
-    day: int | None
+    part: Part
     count: int
-    amount: int | float
-    timed: int
-    seconds: float
+    amount: int | float = 0
+    timed: int = 0
+    seconds: float = 0
+
+    @property
+    def day(self) -> int | None:
+        return self.part.day
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,15 +84,19 @@ class Rolled:
 
     noun: str
     user_id: str
-    marked: tuple[date, ...]
     gaps: tuple[tuple[datetime, datetime], ...]
-    # Cells of this day and later ones do not count: a host's rows may still change.
-    settled_until: date = date.max
 
 
 def gaps_of(*rolled: Rolled | None) -> Gaps:
     """What is left to read from the tables of nouns that are rolled."""
     return {one.noun: one.gaps for one in rolled if one is not None}
+
+
+def touched_days(dates: DateRange) -> tuple[date, date]:
+    """The UTC days, first and one past the last, that the range cuts through or is named after."""
+    first = min(dates.first, dates.start.date())
+    last = max(dates.last, (dates.end - timedelta(microseconds=1)).date())
+    return first, last + _ONE_DAY
 
 
 def new_projects(catalog: Catalog, form: Form) -> Select[str]:
@@ -99,13 +131,13 @@ class RollupRepository:
         settled_until = date.max
         if follow := self._catalog.follows.get(noun):
             settled_until = settled(found[0][1], follow)
-        marked = tuple(day for day, _ in found if day and day < settled_until)
+        marked = [day for day, _ in found if day and day < settled_until]
         # A range may be named after a date that it does not touch; a day more does no harm.
         first, last = dates.start.date() - _ONE_DAY, dates.end.date() + _ONE_DAY
         gaps = stretches([d for d in marked if d <= last and (since_ever or d >= first)])
         if settled_until <= last:
             gaps.append((datetime.combine(settled_until, time(), UTC), dates.end + _ONE_DAY))
-        return Rolled(noun, scope.only_user, marked, tuple(gaps), settled_until)
+        return Rolled(noun, scope.only_user, tuple(gaps))
 
     def _marked(self, questioner: Questioner, scope: Scope) -> dict[str, list[tuple[Any, Any]]]:
         """Of each noun that a user has in cells, the days marked, and until when it is followed."""
@@ -124,48 +156,44 @@ class RollupRepository:
         dates: DateRange,
         *,
         by_day: Sequence[str] = (),
+        by_date: Sequence[str] = (),
         in_all: Sequence[str] = (),
         before: Sequence[str] = (),
+        only_counts: bool = False,
     ) -> list[CellSum]:
-        """The cells of a range by dimension and member: per day, in all, and before it (day 0)."""
-        parts = {"by_day": by_day, "in_all": in_all, "before": before}
-        rows = self._ask(self._write_sums, rolled, dates, **parts)
-        return [CellSum(*row) for row in rows]
+        """The cells of a range by dimension and member: per day, in all, and before it (day 0).
 
-    def by_date(
-        self, rolled: Rolled, dates: DateRange, dimension: str, start: datetime, until: datetime
-    ) -> list[tuple[Any, ...]]:
-        """Rows of day of the range, UTC date, member and count, of what lies within instants."""
-        stretch = {"from_": start, "until": until}
-        return self._ask(self._write_by_date, rolled, dates, dimension=dimension, **stretch)
+        With `by_date` per day and UTC date, of all UTC days that the range touches or is named
+        after; the day is then 0 or beyond the last where it is none of the range. Nobody waits for
+        amounts with `only_counts`.
+        """
+        pieces, parts = _pieces(
+            *(rolled.gaps, dates, self._here.database.dialect),
+            *map(tuple, (by_day, by_date, in_all, before)),
+        )
+        write = self._write_counts if only_counts else self._write_sums
+        return [
+            CellSum(dimension, member, parts[number], *amounts)
+            for dimension, member, number, *amounts in self._ask(write, rolled, dates, **pieces)
+        ]
 
     def count_renders_of_new_projects(self, rolled: Rolled, dates: DateRange) -> int:
         """How many renders of the range that are in cells belong to projects created in it."""
         ids: dict[str, Any] = {}
+        dialect = self._here.database.dialect
         if self._here.is_apart:
             scope = Scope.user(rolled.user_id)
             rows = self._source.ask(self._write_new_projects, scope, dates)
-            ids = parameters_of("projects", _PROJECTS, rows, self._here.database.dialect)
-        found = self._ask(self._write_renders_of_new_projects, rolled, dates, **ids)
+            ids = parameters_of("projects", _PROJECTS, rows, dialect)
+        pieces, _ = _pieces(rolled.gaps, dates, dialect, in_all=("render_project",))
+        found = self._ask(self._write_renders_of_new_projects, rolled, dates, **pieces, **ids)
         return int(found[0][0])
 
     def _ask(
         self, write: Any, rolled: Rolled, dates: DateRange, **more: Any
     ) -> list[tuple[Any, ...]]:
         assert self._questioner is not None  # noqa: S101 - nothing is rolled without it
-        first_midnight, last_midnight = _midnights(dates)
-        return self._questioner.ask(
-            write,
-            Scope.user(rolled.user_id),
-            dates,
-            marked=rolled.marked,
-            settled_until=datetime.combine(rolled.settled_until, time(), UTC),
-            fine=_fine(dates),
-            first_midnight=first_midnight,
-            last_midnight=last_midnight,
-            midnight_before=datetime.combine(dates.start.date(), time(), UTC),
-            **more,
-        )
+        return self._questioner.ask(write, Scope.user(rolled.user_id), dates, **more)
 
     # --- statements ---
 
@@ -187,100 +215,53 @@ class RollupRepository:
         )
 
     def _write_sums(self, form: Form) -> Executable:
-        c = self._here.cells.c
-        by_day = and_(c.width == bindparam("fine"), form.during(c.start))
-        before = [
-            and_(c.width == DAY, c.start < bindparam("midnight_before")),
-            and_(c.width == QUARTER, *_between(c.start, "midnight_before", "start")),
-        ]
-        in_all: ColumnElement[Any] = literal(None, Integer)
-        return union_all(
-            self._sums(form, "by_day", form.day_number(c.start), by_day),
-            *(self._sums(form, "in_all", in_all, which) for which in self._in_all()),
-            *(self._sums(form, "before", literal(0), which) for which in before),
-        )
+        c = self._cells(form)
+        return self._added_up(c, c.count, c.amount, c.timed, c.seconds)
 
-    def _sums(
-        self, form: Form, dimensions: str, day: ColumnElement[Any], which: ColumnElement[bool]
-    ) -> Select[Any]:
-        c = self._here.cells.c
-        cells = (
-            select(c.dimension, c.member, day.label("day"), c.count, c.amount, c.timed, c.seconds)
-            .where(
-                self._is_theirs(form),
-                c.dimension.in_(bindparam(dimensions, expanding=True)),
-                which,
-            )
-            .subquery()
-            .c
-        )
-        members = (cells.dimension, cells.member, cells.day)
-        measures = (cells.count, cells.amount, cells.timed, cells.seconds)
-        return select(*members, *map(func.sum, measures)).group_by(*members)
+    def _write_counts(self, form: Form) -> Executable:
+        c = self._cells(form)
+        return self._added_up(c, c.count)
 
-    def _write_by_date(self, form: Form) -> Executable:
-        c = self._here.cells.c
-        cells = (
-            select(
-                form.day_number(c.start).label("day"),
-                utc_date(c.start, form.dialect).label("date"),
-                c.member,
-                c.count,
-            )
-            .where(
-                self._is_theirs(form),
-                c.dimension == bindparam("dimension"),
-                c.width == bindparam("fine"),
-                *_between(c.start, "from_", "until"),
-            )
-            .subquery()
-            .c
+    @staticmethod
+    def _added_up(cells: Any, *measures: ColumnElement[Any]) -> Executable:
+        members = (cells.dimension, cells.member, cells.part)
+        return (
+            select(*members, *(func.sum(cells.sign * measure) for measure in measures))
+            .group_by(*members)
+            .having(func.sum(cells.sign * cells.count) != 0)
         )
-        members = (cells.day, cells.date, cells.member)
-        return select(*members, func.sum(cells.count)).group_by(*members)
 
     def _write_renders_of_new_projects(self, form: Form) -> Executable:
-        c = self._here.cells.c
+        c = self._cells(form)
         projects = (
             select(listed("projects", _PROJECTS, form.dialect).c.id)
             if self._here.is_apart
             else new_projects(self._catalog, form)
         )
-        counts = [
-            select(c.member, c.count).where(
-                self._is_theirs(form), c.dimension == "render_project", which
-            )
-            for which in self._in_all()
-        ]
-        cells = union_all(*counts).subquery().c
-        return select(func.coalesce(func.sum(cells.count), 0)).where(cells.member.in_(projects))
+        # Within the sum, so that the projects are hashed once instead of looked up for each cell.
+        counted = case((c.member.in_(projects), c.sign * c.count), else_=0)
+        return select(func.coalesce(func.sum(counted), 0))
 
     def _write_new_projects(self, form: Form) -> Executable:
         return new_projects(self._catalog, form)
 
-    def _is_theirs(self, form: Form) -> ColumnElement[bool]:
-        """The condition that a cell is the user's, and of a day that is not marked."""
-        c = self._here.cells.c
-        day = utc_date(c.start, form.dialect)
-        return and_(
+    def _cells(self, form: Form) -> Any:
+        """The cells of the pieces that come with a question, each piece one stretch of an index."""
+        pieces = listed("pieces", _PIECES, form.dialect)
+        c, p = self._here.cells.c, pieces.c
+        cells = select(c.member, c.count, c.amount, c.timed, c.seconds).where(
             c.source == self._here.source,
             form.within(c.user_id),
-            day.not_in(bindparam("marked", expanding=True, type_=Date())),
-            c.start < bindparam("settled_until"),
+            c.dimension == p.dimension,
+            c.width == p.width,
+            c.start >= p.start,
+            c.start < p.until,
         )
-
-    def _in_all(self) -> list[ColumnElement[bool]]:
-        """A range as a whole: its UTC days, and the quarters at its ends.
-
-        Each is a condition of its own, and one stretch of an index: together they would be a filter
-        to a planner that has not counted the cells yet.
-        """
-        c = self._here.cells.c
-        return [
-            and_(c.width == DAY, *_between(c.start, "first_midnight", "last_midnight")),
-            and_(c.width == QUARTER, *_between(c.start, "start", "first_midnight")),
-            and_(c.width == QUARTER, *_between(c.start, "last_midnight", "end")),
-        ]
+        if form.dialect == "postgresql":
+            # Piece by piece: a planner cannot know how short they are, and would read all cells.
+            each = cells.offset(0).lateral("cells")
+            return select(p.dimension, p.sign, p.part, *each.c).subquery().c
+        return cells.add_columns(p.dimension, p.sign, p.part).subquery().c
 
     @property
     def _here(self) -> Kept:
@@ -288,10 +269,7 @@ class RollupRepository:
         return self._kept
 
 
-def _between(instant: ColumnElement[datetime], start: str, end: str) -> list[ColumnElement[bool]]:
-    return [instant >= bindparam(start), instant < bindparam(end)]
-
-
+@lru_cache(maxsize=1024)
 def _fits(dates: DateRange, width: int) -> bool:
     """Whether every day of a range begins where buckets of this width, in seconds, do."""
     return not any(
@@ -299,15 +277,53 @@ def _fits(dates: DateRange, width: int) -> bool:
     )
 
 
-def _fine(dates: DateRange) -> int:
-    """The widest buckets that days of a range can be made of."""
-    return HOUR if _fits(dates, HOUR) else QUARTER
+@lru_cache(maxsize=128)
+def _pieces(
+    gaps: tuple[tuple[datetime, datetime], ...],
+    dates: DateRange,
+    dialect: str,
+    by_day: tuple[str, ...] = (),
+    by_date: tuple[str, ...] = (),
+    in_all: tuple[str, ...] = (),
+    before: tuple[str, ...] = (),
+) -> tuple[dict[str, Any], list[Part]]:
+    """The parameters that say which cells are read of dimensions, and the parts by number.
+
+    Kept: a page that is opened again, or for somebody else, is mostly about the same days.
+    """
+    asked = [
+        (by_day, _days(dates)),
+        (by_date, _days_by_date(dates)),
+        (in_all, [Part(dates.start, dates.end, None)]),
+        (before, [Part(_EVER, dates.start, 0)]),
+    ]
+    parts: list[Part] = []
+    rows: list[tuple[Any, ...]] = []
+    for dimensions, some in asked:
+        for part in some if dimensions else ():
+            for dimension in dimensions:
+                for piece in covering(part.start, part.until, gaps, WIDTHS[dimension]):
+                    rows.append((dimension, *piece, len(parts)))
+            parts.append(part)
+    return parameters_of("pieces", _PIECES, rows, dialect), parts
 
 
-def _midnights(dates: DateRange) -> tuple[datetime, datetime]:
-    """The first and last UTC midnight of a range; its end twice where it has none."""
-    first = datetime.combine(dates.start.date(), time(), UTC)
-    if first < dates.start:
-        first += _ONE_DAY
-    last = datetime.combine(dates.end.date(), time(), UTC)
-    return (first, last) if first <= last else (dates.end, dates.end)
+def _days(dates: DateRange) -> list[Part]:
+    starts = (*dates.day_starts, dates.end)
+    return [Part(start, end, day) for day, (start, end) in enumerate(pairwise(starts), 1)]
+
+
+def _days_by_date(dates: DateRange) -> list[Part]:
+    """The days of a range cut at UTC midnights, and the rest of the UTC days it touches."""
+    first, end = touched_days(dates)
+    start, until = (datetime.combine(day, time(), UTC) for day in (first, end))
+    days = [Part(start, dates.start, 0), *_days(dates), Part(dates.end, until, dates.days + 1)]
+    return [part for day in days for part in _cut_at_midnights(day)]
+
+
+def _cut_at_midnights(part: Part) -> Iterator[Part]:
+    start = part.start
+    while start < part.until:
+        end = min(part.until, datetime.combine(start.date() + _ONE_DAY, time(), UTC))
+        yield Part(start, end, part.day, start.date())
+        start = end

@@ -23,7 +23,7 @@ from sqlalchemy import (
 )
 
 from analytics_core.dal.catalog import Catalog
-from analytics_core.dal.database import Database, plain
+from analytics_core.dal.database import Database
 from analytics_core.dal.days import utc_date
 from analytics_core.dal.listed import listed, parameters_of
 from analytics_core.dal.profile import Follow
@@ -315,8 +315,7 @@ class RollupRefresh:
         with self._source.read() as connection:
             portions = connection.execution_options(yield_per=_CELLS_AT_ONCE)
             for portion in portions.execute(statement, parameters).partitions():
-                rows = [tuple(map(plain, row)) for row in portion]
-                self._insert(transaction, self._kept.cells, CELL, rows)
+                self._insert(transaction, self._kept.cells, CELL, portion)
 
     def _insert(
         self,

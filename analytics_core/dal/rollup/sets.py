@@ -33,12 +33,12 @@ from analytics_core.dal.question import Form, Whose, gap_parameters
 from analytics_core.dal.tables import NaiveUtcInstant
 from analytics_core.model.vocabulary import RenderStatus
 
-QUARTER, HOUR, DAY = 900, 3_600, 86_400
+QUARTER, HOUR, QUARTER_DAY, DAY = 900, 3_600, 21_600, 86_400
 _ONE_DAY = timedelta(days=1)
-# Every number of a day's series is read from cells; one of an hour spares three of four reads in
-# zones whose days begin on the hour. What is only wanted for a whole range needs days, and quarters
-# at its ends.
-_BY_DAY = (QUARTER, HOUR, DAY)
+# Every number of a day's series is read from cells, and days begin anywhere: with hours and
+# quarters of a day, each is made of few cells in every zone. What is only wanted for a whole range
+# needs days, and quarters of an hour at its ends.
+_BY_DAY = (QUARTER, HOUR, QUARTER_DAY, DAY)
 _BY_RANGE = (QUARTER, DAY)
 
 Columns = Mapping[str, ColumnElement[Any]]

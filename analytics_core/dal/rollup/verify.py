@@ -13,7 +13,7 @@ from typing import Any, TypeAlias
 from sqlalchemy import Connection, and_, func, select
 
 from analytics_core.dal.catalog import Catalog
-from analytics_core.dal.database import Database, plain
+from analytics_core.dal.database import Database
 from analytics_core.dal.days import utc_date
 from analytics_core.dal.rollup.kept import Kept, settled_until
 from analytics_core.dal.rollup.sets import CELL, DIMENSIONS, FACTS, Recomputation, stretches
@@ -140,7 +140,7 @@ class RollupVerification:
 
 
 def _as_item(row: Any) -> tuple[tuple[Any, ...], tuple[Any, ...]]:
-    return tuple(row[2:6]), tuple(map(plain, row[6:]))
+    return tuple(row[2:6]), tuple(row[6:])
 
 
 def _same(one: tuple[Any, ...] | None, other: tuple[Any, ...] | None) -> bool:

@@ -121,6 +121,8 @@ def test_somebody_without_any_record_has_neither_dates_nor_averages(url: str) ->
     assert found["range"] == {"from": None, "to": None, "tz": "UTC", "days": 0}
     assert found["credits"]["average_per_day"] is None
     assert found["daily"] == []
+    # Whoever asks for the period before finds one.
+    assert found.pop("previous") == found
 
 
 def test_several_users_are_a_team_and_everyone_is_asked_for_by_name(url: str) -> None:

@@ -120,6 +120,47 @@ def test_events_become_rows_and_the_aggregate_of_their_day(
     assert not differences(database)
 
 
+def many(number: int) -> list[Event]:
+    """So many events of each kind that makes a row, nothing left out and nothing filled in."""
+    told: list[Event] = []
+    for n in range(number):
+        full = {"platform": "canvas", "source_platform": "revit", "plugin_version": "ü2"}
+        told += [
+            created(f"c{n}", render_id=f"r{n}"),
+            created(f"d{n}", render_id=f"s{n}", quality="high", processing_time=3, **full),
+            call(f"a{n}", platform="revit", occurred_at=NOON + timedelta(microseconds=n)),
+            stored(f"f{n}", file_id=f"f{n}", size=2**40 + n),
+            spent(f"t{n}", transaction_id=f"t{n}", reference_id="r"),
+            Activity(id=f"l{n}", user_id="noor", event="login", occurred_at=NOON),
+        ]
+    return told
+
+
+def test_many_events_at_once_come_in_as_few_do(
+    events: IngestRepository, database: Database, make_database: MakeDatabase
+) -> None:
+    told = many(60)
+    assert tell(events, *told) == Ingested(counted=360)
+    other_url = make_database("sqlite" if database.dialect == "sqlite" else "postgres")
+    rows.insert(other_url, [rows.user("mara"), rows.user("noor")])
+    with closing(Database(other_url)) as other:
+        for n in range(0, len(told), 6):
+            tell(IngestRepository(other), *told[n : n + 6])
+        assert tables(database) == tables(other)
+    assert not differences(database)
+
+
+def test_one_repeated_and_one_impossible_among_many_take_nothing_from_the_others(
+    events: IngestRepository, database: Database, workspace_url: str
+) -> None:
+    rows.execute(workspace_url, "CREATE UNIQUE INDEX one_of_a_size ON files (size)")
+    told = many(60)
+    tell(events, told[200])
+    twin = stored("twin", file_id="twin", size=2**40)
+    assert tell(events, *told, twin) == Ingested(counted=359, repeated=1, set_aside=1)
+    assert not differences(database)
+
+
 def test_the_same_event_again_counts_nothing(events: IngestRepository, database: Database) -> None:
     told = (created(), call(), stored(), spent())
     tell(events, *told, *told)

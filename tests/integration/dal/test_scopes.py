@@ -6,7 +6,7 @@ import inspect
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from dataclasses import fields, replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from functools import cache
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -44,6 +44,7 @@ READS: dict[str, Callable[[Repositories, Scope, DateRange], Any]] = {
     ),
     "usage_tracking.totals": lambda all_, scope, dates: all_.usage_tracking.totals(scope, dates),
     "extent.dates": lambda all_, scope, dates: all_.extent.dates(scope, dates.zone),
+    "users.all_ids": lambda all_, scope, dates: all_.users.all_ids(scope),
     "users.get_one": lambda all_, scope, dates: found(all_, scope),
 }
 WRITES = {"usage_tracking.record"}
@@ -221,9 +222,18 @@ def test_a_scope_within_the_grant_narrows_it(url: str) -> None:
         assert workspace.get_render_stats(Scope.user("noor")).total == 2
 
 
-def test_a_kernel_sees_what_its_launcher_granted(url: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("ANALYTICS_DATABASE_URL", url)
-    monkeypatch.setenv("ANALYTICS_GRANT", Scope.user("mara").to_text())
+def test_a_kernel_sees_what_its_launcher_granted(
+    url: str, monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest
+) -> None:
+    reader = None
+    if url.startswith("postgresql"):
+        reader = request.getfixturevalue("postgres_server").reader_url(url)
+    with Workspace.open(
+        Settings.read(database_url=url, reader_url=reader), Scope.everyone()
+    ) as launcher:
+        granted = launcher.for_reader(Scope.user("mara"), datetime.now(UTC) + timedelta(hours=1))
+    for name, value in granted.to_environment().items():
+        monkeypatch.setenv(name, value)
     with Workspace.current() as workspace:
         assert workspace.scope == Scope.user("mara")
         assert workspace.get_render_stats().total == 1

@@ -27,6 +27,7 @@ from analytics_core.reports.template import Template
 from tests.integration.conftest import MakeDatabase
 from tests.support import rows
 from tests.support.notebooks import template
+from tests.support.postgres import PostgresServer
 
 MARA = "mara@example.com"
 HOSTILE_NAME = "<script>alert('x')</script>"
@@ -243,11 +244,15 @@ def test_a_period_by_name_becomes_the_dates_it_means(workspace: Workspace) -> No
     assert dates in text_shown(report)
 
 
-def test_a_password_stays_out_of_both_files(postgres_url: str) -> None:
+def test_a_password_stays_out_of_both_files(
+    postgres_url: str, postgres_server: PostgresServer
+) -> None:
     url = postgres_url.replace("postgres@", f"postgres:{PASSWORD}@")
     rows_of_mara = [rows.user("mara"), rows.render("mara", OCTOBER)]
-    settings = Settings.read(database_url=url)
     _upgrade(url)
+    role = postgres_server.create_role("LOGIN IN ROLE analytics_reader")
+    reader = postgres_server.as_role(postgres_url, f"{role}:{PASSWORD}")
+    settings = Settings.read(database_url=url, reader_url=reader)
     rows.insert(url, rows_of_mara)
     with Workspace.open(settings, Scope.everyone()) as workspace:
         report = made(workspace, USAGE)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import logging
 import multiprocessing
 import os
@@ -10,7 +11,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import closing
+from contextlib import closing, contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -23,10 +24,19 @@ from sqlalchemy import text
 
 from analytics_core.dal.database import Database
 from analytics_core.errors import ReadOnlyDatabase, SpoolFull
+from analytics_core.model.event import from_json, to_json
 from analytics_core.settings import Settings
 from analytics_core.telemetry import Recorder
 from analytics_core.telemetry.health import openmetrics, read_health
-from analytics_core.telemetry.spool import Drain, Spool, segments, spool_bytes
+from analytics_core.telemetry.spool import (
+    MEBIBYTE,
+    Drain,
+    Spool,
+    framed,
+    segments,
+    spool_bytes,
+    waiting,
+)
 from analytics_core.telemetry.writer import Writer
 from tests.support import rows
 from tests.support.command import analytics
@@ -87,7 +97,7 @@ def test_flush_says_where_nobody_writes(recorder: Recorder, settings_: Settings)
     assert recorder.flush(0.05)
 
 
-def test_every_method_tells_its_noun(recorder: Recorder, settings_: Settings, url: str) -> None:
+def tell_everything(recorder: Recorder) -> None:
     assert recorder.render_created("mara", render_id="r", type="image", credits_cost=2)
     assert recorder.render_finished("mara", render_id="r", status="completed")
     assert recorder.file_stored("mara", file_id="f", name="a", media_type="image/png", size=3)
@@ -95,13 +105,30 @@ def test_every_method_tells_its_noun(recorder: Recorder, settings_: Settings, ur
     assert recorder.credits(
         "mara", transaction_id="t", direction="debit", amount=2, category="render"
     )
-    assert recorder.api_call("mara", method="GET", route="/", status_code=200, duration=0.1)
+    assert recorder.api_call(
+        "mara", method="GET", route="/", status_code=200, duration=0.1, event_id="a"
+    )
     assert recorder.activity("mara", event="login")
+
+
+def test_every_method_tells_its_noun(recorder: Recorder, settings_: Settings, url: str) -> None:
+    tell_everything(recorder)
     drained(settings_)
     for table in ("renders", "files", "credit_transactions", "api_calls", "account_activity"):
         assert count(url, table) == 1
     assert count(url, "set_aside_events") == 0
     assert not differences_at(url)
+
+
+def test_an_event_told_by_a_method_is_the_event_told_as_a_value(recorder: Recorder) -> None:
+    tell_everything(recorder)
+    with Drain.alone(recorder.folder) as drain:
+        assert drain
+        lines = [line for chunk in drain.chunks() for line in chunk.lines]
+    # To the letter: whether a repetition is the same event is told from its line. (A call without
+    # an id of its own cannot be repeated, and is written in another order, sooner.)
+    assert len(lines) == 7
+    assert lines == [to_json(from_json(line)) for line in lines]
 
 
 @pytest.mark.parametrize(
@@ -127,6 +154,36 @@ def test_what_cannot_be_recorded_is_refused_with_a_reason_and_never_raises(
     (line,) = caplog.records
     assert line.levelno == logging.ERROR
     assert segments(recorder.folder) == []
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"route": "\x00"},
+        {"route": "/" * 256},
+        {"method": ""},
+        {"status_code": "200"},
+        {"status_code": []},
+        {"duration": float("nan")},
+        {"duration": float("inf")},
+        {"duration": -1.0},
+        {"user_id": None},
+    ],
+    ids=str,
+)
+def test_a_call_is_checked_however_often_its_like_was_told(
+    recorder: Recorder, wrong: dict[str, Any]
+) -> None:
+    call = {"user_id": "mara", "method": "GET", "route": "/", "status_code": 200, "duration": 0.1}
+    assert recorder.api_call(**call)
+    for _ in range(2):
+        assert not recorder.api_call(**(call | wrong))
+    assert recorder.refused == {"invalid": 2}
+
+
+def test_a_backslash_that_somebody_wrote_is_no_nul(recorder: Recorder) -> None:
+    assert recorder.activity("mara", event="login", event_id=r"\u0000")
+    assert recorder.refused == {}
 
 
 def test_a_products_own_database_is_refused_at_once(url: str) -> None:
@@ -287,7 +344,7 @@ def test_old_events_come_from_a_file_and_count_once(url: str, tmp_path: Path) ->
 
 # --- the spool by itself ---
 
-LINES = st.lists(st.binary(max_size=40).filter(lambda line: b"\n" not in line), max_size=30)
+LINES = st.lists(st.binary(max_size=40).filter(lambda line: not {*b"\n\0"} & {*line}), max_size=30)
 
 
 def lines_of(folder: Path) -> list[bytes]:
@@ -344,14 +401,130 @@ def test_half_a_line_is_dropped_and_a_damaged_one_told(tmp_path: Path) -> None:
     spool = Spool(tmp_path / "spool")
     spool.append(b"whole")
     (segment,) = segments(spool.folder)
+    spool.close()
     with segment.open("ab") as file:
         file.write(b"00000000 wrong\n1234 ha")
-    spool.close()
     with Drain.alone(spool.folder) as drain:
         assert drain is not None
         (chunk,) = [(drain.done(one), one)[1] for one in drain.chunks()]
     assert (chunk.lines, chunk.damaged) == ([b"whole"], [b"00000000 wrong"])
     assert segments(spool.folder) == []
+
+
+def taken(folder: Path) -> tuple[list[bytes], list[bytes]]:
+    """Good lines and damaged ones that a writer would take now, and their segments with them."""
+    lines: list[bytes] = []
+    damaged: list[bytes] = []
+    with Drain.alone(folder) as drain:
+        assert drain is not None
+        for chunk in drain.chunks():
+            lines += chunk.lines
+            damaged += chunk.damaged
+            drain.done(chunk)
+    return lines, damaged
+
+
+@contextmanager
+def segment_of(folder: Path, content: bytes) -> Iterator[Path]:
+    """A segment as a process has it that lives until the end of the block."""
+    folder.mkdir(exist_ok=True)
+    segment = folder / "1-1-aa.events"
+    with segment.open("wb") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        file.write(content)
+        file.flush()
+        yield segment
+
+
+def test_a_line_is_there_with_its_last_byte_whoever_dies_over_it(tmp_path: Path) -> None:
+    folder = tmp_path / "spool"
+    first, torn = framed(b'{"n":1}'), framed(b'{"n":2}')
+    for end in range(len(torn) + 1):
+        expected = [b'{"n":1}', b'{"n":2}'] if end == len(torn) else [b'{"n":1}']
+        with segment_of(folder, first + torn[:end] + bytes(50)) as segment:
+            assert taken(folder) == (expected, [])
+            assert segment.exists()
+        assert taken(folder) == ([], [])
+        assert list(folder.glob("*.events")) == []
+
+
+@settings(max_examples=60)
+@given(
+    lines=st.lists(st.binary(max_size=20).filter(lambda line: not {*b"\n\0"} & {*line})),
+    data=st.data(),
+)
+def test_what_is_still_being_copied_is_no_damage(
+    tmp_path_factory: pytest.TempPathFactory, lines: list[bytes], data: st.DataObject
+) -> None:
+    folder = tmp_path_factory.mktemp("spool")
+    whole = b"".join(map(framed, lines))
+    unwritten = data.draw(st.sets(st.integers(0, max(len(whole) - 1, 0)), max_size=20))
+    content = bytes(0 if n in unwritten else sign for n, sign in enumerate(whole))
+    with segment_of(folder, content + bytes(30)) as segment:
+        found, damaged = taken(folder)
+        assert (found, damaged) == (lines[: len(found)], [])
+        segment.write_bytes(whole)
+        assert taken(folder) == (lines[len(found) :], [])
+
+
+def test_what_lies_behind_a_gap_is_read_when_nobody_can_fill_it(tmp_path: Path) -> None:
+    folder = tmp_path / "spool"
+    one, two, three = (framed(line) for line in (b"one", b"two", b"three"))
+    # As a machine may leave it that lost its power: one page is on the disk, another is not.
+    content = one + two[:5] + bytes(4096) + three + bytes(70)
+    with segment_of(folder, content):
+        assert taken(folder) == ([b"one"], [])
+        assert taken(folder) == ([], [])
+    assert b"three" in waiting(folder)
+    assert taken(folder) == ([b"three"], [two[:5]])
+    assert segments(folder) == []
+
+
+def test_a_segment_that_is_over_gives_back_its_room(tmp_path: Path) -> None:
+    spool = Spool(tmp_path / "spool")
+    spool.append(b"one")
+    assert spool_bytes(spool.folder) == MEBIBYTE
+    spool.close()
+    assert spool_bytes(spool.folder) == len(framed(b"one"))
+
+
+_FILLS_A_DISK = """
+import sys
+from pathlib import Path
+from analytics_core.errors import SpoolFull
+from analytics_core.telemetry.spool import Spool, waiting
+spool = Spool(Path(sys.argv[1]) / "spool")
+told = 0
+try:
+    while told < 100_000:
+        spool.append(b"%01000d" % told)
+        told += 1
+except SpoolFull as full:
+    print(full)
+assert [int(line) for line in waiting(spool.folder)] == list(range(told))
+print(told)
+"""
+
+
+def test_a_full_disk_refuses_and_ends_nobody(tmp_path: Path) -> None:
+    mounted = f"mount -t tmpfs -o size=2500k none {tmp_path} &&"
+    if subprocess.run(["unshare", "-rm", "sh", "-c", f"{mounted} true"], check=False).returncode:
+        pytest.skip("no file system of a few bytes can be mounted here")
+    done = subprocess.run(
+        [
+            *("unshare", "-rm", "sh", "-c", f'{mounted} exec "$0" "$@"'),
+            *(sys.executable, "-c", _FILLS_A_DISK, str(tmp_path)),
+        ],
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert (done.returncode, done.stderr) == (0, "")
+    problem, told = done.stdout.splitlines()
+    assert problem.endswith("is full: the disk is full")
+    # Two segments of a mebibyte, each line with its frame, and no third.
+    assert int(told) == 2 * (MEBIBYTE // 1010)
 
 
 def test_all_of_a_group_is_in_or_none(tmp_path: Path) -> None:

@@ -13,6 +13,7 @@ from datetime import UTC, date, datetime, timedelta
 import pytest
 from sqlalchemy import text
 
+from analytics_core.dal import schema
 from analytics_core.dal.catalog import own_catalog
 from analytics_core.dal.database import Database
 from analytics_core.dal.rollup.kept import Kept
@@ -193,3 +194,22 @@ def test_a_step_is_small(database: Database) -> None:
     kept = Kept.own(database)
     steps = RollupRefresh(kept, database, own_catalog(), NOON, worth=100).run()
     assert max(step.days for step in steps) == 31
+
+
+def test_cells_that_older_code_made_are_made_again(database: Database) -> None:
+    refresh(database, worth=100)
+    before = "0005"
+    with database.write() as connection:
+        # What later ones made.
+        for table in ("audit_log", "audit_people"):
+            connection.execute(text(f"DROP TABLE {table}"))
+        connection.execute(text(f"UPDATE analytics_workspace_version SET version_num = '{before}'"))
+        connection.execute(text("DELETE FROM rollup_cells WHERE width = 21600"))
+        connection.commit()
+    schema.upgrade(database)
+    assert rolled(database) == []
+    assert renders_of(database, "mara") == 300
+    refresh(database, worth=100)
+    assert rolled(database) == [("renders", "mara")]
+    assert renders_of(database, "mara") == 300
+    assert verified(database) == []

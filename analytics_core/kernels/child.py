@@ -1,0 +1,133 @@
+"""What a forked process does to become a kernel like any other."""
+
+from __future__ import annotations
+
+import fcntl
+import multiprocessing
+import os
+import random
+import resource
+import select
+import signal
+import sys
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from types import SimpleNamespace
+from typing import Any
+
+from ipykernel.kernelapp import IPKernelApp
+
+# Linux's, and not among the constants of the module fcntl.
+_F_SETSIG = 10
+
+
+@dataclass(frozen=True, slots=True)
+class Birth:
+    """What was asked for: a kernel with these arguments, here, with these open files.
+
+    `files` are standard input, output and error, and the tether to the launcher.
+    """
+
+    arguments: list[str]
+    command: list[str]
+    environment: dict[str, str]
+    directory: str
+    umask: int
+    launcher: int
+    cores: list[int]
+    limits: dict[str, list[int]]
+    files: list[int]
+
+
+class ForkedKernel(IPKernelApp):
+    """ipykernel's application, tied to its launcher by something better than polling."""
+
+    def init_poller(self) -> None:
+        """Leave it out: its parent is the nursery, without which it can live."""
+
+
+class KnownFiles:
+    """What ipykernel sees as `sys`, which tells it the files of all modules without a look at them.
+
+    It asks each module in each kernel, for the debugger's sake, and so would write on 3 MB of pages
+    that kernels share; the nursery asks them once.
+    """
+
+    def __init__(self) -> None:
+        files = [getattr(module, "__file__", None) for module in list(sys.modules.values())]
+        self._files = tuple(file for file in files if file)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(sys, name)
+
+    @property
+    def modules(self) -> dict[str, SimpleNamespace]:
+        return {file: SimpleNamespace(__file__=file) for file in self._files}
+
+
+def live(birth: Birth) -> None:
+    """Be the kernel that was asked for until it is shut down."""
+    os.setsid()
+    tether = take_files(birth.files)
+    tie(tether)
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    for name, (soft, hard) in birth.limits.items():
+        resource.setrlimit(getattr(resource, name), (soft, hard))
+    os.sched_setaffinity(0, birth.cores)
+    os.umask(birth.umask)
+    os.chdir(birth.directory)
+    os.environ.clear()
+    os.environ.update(birth.environment)
+    time.tzset()
+    reseed()
+    sys.argv = [birth.command[0], *birth.arguments]
+    sys.orig_argv = birth.command
+    IPKernelApp.clear_instance()
+    application = ForkedKernel.instance(parent_handle=birth.launcher)
+    application.initialize(birth.arguments)  # type: ignore[no-untyped-call]
+    application.start()  # type: ignore[no-untyped-call]
+
+
+def take_files(files: Sequence[int]) -> int:
+    """Make the first three this process's standard ones, close all others but the last; that one.
+
+    The nursery's own files, its ties to other kernels among them, must not live on in this one.
+    """
+    *standard, tether = files
+    kept = fcntl.fcntl(tether, fcntl.F_DUPFD_CLOEXEC, 3 + len(files))
+    # Out of the way first: each may stand where another has to go.
+    moved = [fcntl.fcntl(file, fcntl.F_DUPFD_CLOEXEC, kept + 1) for file in standard]
+    for number, file in enumerate(moved):
+        os.dup2(file, number)
+    os.closerange(3, kept)
+    os.closerange(kept + 1, os.sysconf("SC_OPEN_MAX"))
+    return kept
+
+
+def tie(tether: int) -> None:
+    """Let the system kill this process as soon as nobody holds the other end of the tether.
+
+    No thread has to watch for it, and nothing that the kernel runs can delay it.
+    """
+    fcntl.fcntl(tether, fcntl.F_SETOWN, os.getpid())
+    fcntl.fcntl(tether, _F_SETSIG, signal.SIGKILL)
+    flags = fcntl.fcntl(tether, fcntl.F_GETFL)
+    fcntl.fcntl(tether, fcntl.F_SETFL, flags | os.O_ASYNC)
+    # It may have been let go before there was anybody to be told.
+    gone = select.poll()
+    gone.register(tether, select.POLLHUP)
+    if gone.poll(0):
+        os._exit(1)
+
+
+def reseed() -> None:
+    """Give everything random in this process a state of its own.
+
+    The standard library does so itself after a fork, but for what it made at import.
+    """
+    random.seed()
+    numpy_random: Any = sys.modules.get("numpy.random")
+    if numpy_random is not None:
+        numpy_random.seed()
+    multiprocessing.current_process().authkey = os.urandom(32)

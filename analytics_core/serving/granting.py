@@ -1,0 +1,73 @@
+"""What visitors are granted, and how a kernel is told of it: out of any browser's reach."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from uuid import uuid4
+
+from analytics_core.identity.visitor import Kind, Visitor
+from analytics_core.model.audited import Action
+from analytics_core.model.scope import Scope
+from analytics_core.settings import PREFIX, Settings
+from analytics_core.workspace import Workspace
+
+# As long as a session lasts at most; a page that is open for longer is to be opened again.
+_A_PAGE = timedelta(days=7)
+# Of a server that asks for nobody by itself; whom it does ask for is said each time.
+_ITS_OWN = timedelta(days=3650)
+_MOST_KEPT = 10_000
+
+
+class Granting:
+    """Grants visitors what is theirs, signed where the database asks for that.
+
+    A user's grant is kept for a day, as it may take a question to the database to sign one.
+    """
+
+    def __init__(
+        self, workspace: Workspace, clock: Callable[[], datetime] = lambda: datetime.now(UTC)
+    ) -> None:
+        """`workspace` is one that may sign, and that keeps the audit log."""
+        self._workspace, self._clock = workspace, clock
+        self._given: dict[Scope, tuple[datetime, str]] = {}
+
+    def grant(self, visitor: Visitor) -> str:
+        """The grant of a visitor's page, noted before where it shows somebody else's rows.
+
+        Raises `ScopeError`, `DatabaseUnavailable` and `AccessEnded`.
+        """
+        if visitor.kind is not Kind.USER:
+            who = f"{visitor.kind} {visitor.name}".strip()
+            self._workspace.record_use(Action.READ, visitor.scope, "dashboard", who=who)
+        now, scope = self._clock(), visitor.scope
+        since, grant = self._given.get(scope, (datetime.min.replace(tzinfo=UTC), ""))
+        if now - since > timedelta(days=1):
+            grant = self._workspace.grant(scope, now + _A_PAGE)
+            if len(self._given) >= _MOST_KEPT:
+                self._given.clear()
+            self._given[scope] = now, grant
+        return grant
+
+    def reader(self, only: Visitor | None) -> Settings:
+        """The settings of what paints and of kernels; `only` is who alone will come, if it is one.
+
+        Raises `NotHeldBack`.
+        """
+        if only is not None:
+            scope = only.scope
+        elif self._workspace.scope.is_everyone:
+            # An id that is made up here is nobody's.
+            scope = Scope.user(f"nobody-{uuid4()}")
+        else:
+            # Of a server that was granted less itself, and may not be able to sign anything.
+            scope = self._workspace.scope
+        return self._workspace.for_reader(scope, self._clock() + _ITS_OWN)
+
+
+def granting(visitor: Visitor, grant: str) -> str:
+    """The statement that makes a kernel a visitor's; before it, nothing can be read there."""
+    told = {f"{PREFIX}GRANT": grant}
+    if visitor.zone:
+        told[f"{PREFIX}ZONE"] = visitor.zone
+    return f"import os\nos.environ.update({told!r})"

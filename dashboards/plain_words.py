@@ -1,0 +1,21 @@
+"""What to tell a visitor when something went wrong."""
+
+from __future__ import annotations
+
+from analytics_core.errors import AnalyticsError, DatabaseUnavailable, SchemaMismatch
+
+
+def in_plain_words(error: Exception | None) -> str:
+    """What to tell a visitor: what happened, without addresses or the names of things inside."""
+    match error:
+        case None:
+            return ""
+        case DatabaseUnavailable():
+            return "The database that holds your usage does not answer right now."
+        case SchemaMismatch():
+            return "The database that holds your usage is not ready for this version of the page."
+        case AnalyticsError():
+            text = str(error)
+            return f"{text[:1].upper()}{text[1:]}."
+        case _:
+            return "Something went wrong on our side while your usage was being added up."

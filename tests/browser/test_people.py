@@ -1,0 +1,284 @@
+"""Several people at once, the page within another site's, and pages whose kernel went away."""
+
+from __future__ import annotations
+
+import http.server
+import os
+import random
+import re
+import signal
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from urllib.parse import quote, unquote
+
+import pytest
+from playwright.sync_api import Browser, BrowserContext, Frame, Page, expect
+
+from tests.browser.dashboard import LONG_MS, MARKS
+from tests.support import visitors
+from tests.support.kernels import kernels
+from tests.support.serving import Server, analytics, start, start_for_many
+from tests.support.visitors import THEOS_RENDERS, token
+
+# How many pages two people open; with PAGE_LOADS=100, a minute and a half.
+LOADS = int(os.environ.get("PAGE_LOADS", "30"))
+LIVE = "#rendered_cells:not(.is-coming) .card[data-key=renders]"
+
+
+@pytest.fixture(scope="module")
+def people_url(tmp_path_factory: pytest.TempPathFactory) -> str:
+    return visitors.people(tmp_path_factory.mktemp("people"))
+
+
+@pytest.fixture(scope="module")
+def many(people_url: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    """A server for many visitors."""
+    running = start_for_many(people_url, tmp_path_factory.mktemp("many"))
+    yield running
+    running.stop()
+
+
+@pytest.fixture
+def context(browser: Browser) -> Iterator[BrowserContext]:
+    made = browser.new_context(viewport={"width": 1440, "height": 900})
+    yield made
+    made.close()
+
+
+def live(page: Page | Frame) -> str | None:
+    """The renders that a page shows once it is live."""
+    card = page.locator(LIVE)
+    card.wait_for(timeout=LONG_MS)
+    return card.get_attribute("data-value")
+
+
+def kill_kernels(server: Server) -> None:
+    for process in kernels(server.process.pid):
+        os.kill(process, signal.SIGKILL)
+
+
+def test_two_people_at_once_each_see_their_own_numbers_on_every_page(
+    browser: Browser, many: Server
+) -> None:
+    contexts = {"u1": browser.new_context(), "u3": browser.new_context()}
+    pages = {sub: context.new_page() for sub, context in contexts.items()}
+    for sub, page in pages.items():
+        page.goto(f"{many.link}?token={token(sub, zone='UTC')}")
+    told = analytics(
+        "stats", "--user", "u1", "--from", day(29), "--to", day(0), "--tz", "UTC",
+        "--format", "json", url=many.url,
+    )  # fmt: skip
+    [renders] = re.findall(r'"renders": \{[^{}]*?"total": (\d+)', told.stdout, re.DOTALL)[:1]
+    expected = {"u1": renders, "u3": str(THEOS_RENDERS)}
+    chance, wrong = random.Random(5), []
+    for number in range(LOADS // 2):
+        # Both are under way at once; whose kernel was made ready first is nobody's to say.
+        order = chance.sample(["u1", "u3"], 2)
+        tab = chance.choice(["overview", "renders", "credits", "api"])
+        for sub in order:
+            pages[sub].goto(f"{many.link}?tab={tab}", wait_until="commit")
+        for sub in chance.sample(order, 2):
+            shown = live(pages[sub])
+            if shown != expected[sub]:
+                wrong.append((number, sub, shown))
+    for context in contexts.values():
+        context.close()
+    assert wrong == []
+
+
+def day(ago: int) -> str:
+    return time.strftime("%Y-%m-%d", time.gmtime(time.time() - ago * 86_400))
+
+
+def test_the_link_leaves_the_address_and_the_history(context: BrowserContext, many: Server) -> None:
+    page = context.new_page()
+    page.goto(f"{many.link}?tab=renders&token={token('u3')}")
+    assert live(page) == str(THEOS_RENDERS)
+    assert page.url == f"{many.link}?tab=renders"
+    page.reload()
+    assert live(page) == str(THEOS_RENDERS)
+
+
+@contextmanager
+def product() -> Iterator[str]:
+    """The origin of another site, whose page embeds the address that its query holds."""
+
+    class Handler(http.server.BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            self.send_response(200)
+            self.send_header("Content-Type", "text/html")
+            self.end_headers()
+            frame = unquote(self.path.partition("?")[2])
+            html = f'<!DOCTYPE html><h1>Product</h1><iframe src="{frame}" width="1400">'
+            self.wfile.write(html.encode())
+
+        def log_message(self, *_: object) -> None:
+            """Silently."""
+
+    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    yield f"http://127.0.0.1:{server.server_port}"
+    server.shutdown()
+    server.server_close()
+
+
+def embedded(people_url: str, folder: Path, frames: str) -> Server:
+    """A server that is reached as localhost, which is another site than 127.0.0.1."""
+    running = start_for_many(people_url, folder, environment={"ANALYTICS_FRAME_ANCESTORS": frames})
+    running.link = running.link.replace("127.0.0.1", "localhost")
+    return running
+
+
+def framed(page: Page) -> Frame:
+    [frame] = [frame for frame in page.frames if frame != page.main_frame]
+    return frame
+
+
+def test_within_another_site_it_is_live_and_leaves_no_kernel_behind(
+    context: BrowserContext, people_url: str, tmp_path: Path
+) -> None:
+    with product() as other:
+        running = embedded(people_url, tmp_path, other)
+        page = context.new_page()
+        link = f"{running.link}?token={token('u3')}"
+        page.goto(f"{other}/?{quote(link)}")
+        frame = framed(page)
+        assert live(frame) == str(THEOS_RENDERS)
+        # Its socket works: a choice goes to the kernel and comes back.
+        frame.locator('[data-period="7d"]').click()
+        expect(frame.locator(".which")).not_to_contain_text("30", timeout=LONG_MS)
+        frame.get_by_role("tab", name="Renders", exact=True).click()
+        frame.locator(f".tabpanel.is-selected :is({MARKS})").first.wait_for(timeout=LONG_MS)
+        cookies = context.cookies(running.link)
+        assert {c["name"].partition("-")[0] for c in cookies} >= {"usage", "_xsrf"}
+        assert all(c["secure"] and c["sameSite"] == "None" for c in cookies)
+        assert all(c.get("partitionKey") for c in cookies), cookies
+        # And so does what ends its kernel, which needs the cookie that scripts read.
+        before = set(kernels(running.process.pid))
+        page.goto("about:blank")
+        gone = eventually(lambda: len(before - set(kernels(running.process.pid))) == 1)
+    running.stop()
+    assert gone
+
+
+def test_a_site_that_may_not_embed_it_shows_nothing(
+    context: BrowserContext, people_url: str, tmp_path: Path
+) -> None:
+    running = embedded(people_url, tmp_path, "https://app.example.com")
+    with product() as other:
+        page = context.new_page()
+        said: list[str] = []
+        page.on("console", lambda message: said.append(message.text))
+        link = f"{running.link}?token={token('u3')}"
+        page.goto(f"{other}/?{quote(link)}")
+        assert eventually(lambda: any("frame-ancestors" in text for text in said))
+        assert framed(page).locator(".card").count() == 0
+    running.stop()
+
+
+def eventually(holds: Callable[[], bool], seconds: float = 20) -> bool:
+    deadline = time.monotonic() + seconds
+    while not (held := holds()) and time.monotonic() < deadline:
+        time.sleep(0.1)
+    return held
+
+
+def marked(page: Page) -> None:
+    page.evaluate("window.before = true")
+
+
+def goes_on(page: Page) -> None:
+    """Wait for the page that follows the marked one, by itself."""
+    page.wait_for_function("() => !window.before", timeout=LONG_MS)
+    page.locator(LIVE).wait_for(timeout=LONG_MS)
+
+
+def test_a_page_whose_kernel_dies_goes_on_in_the_same_view(
+    context: BrowserContext, studio_url: str, tmp_path: Path
+) -> None:
+    server = start(studio_url, "u1", tmp_path)
+    page = context.new_page()
+    page.goto(server.link)
+    live(page)
+    page.locator('[data-period="7d"]').click()
+    page.get_by_role("tab", name="Credits", exact=True).click()
+    expect(page).to_have_url(re.compile("tab=credits.*range=7d|range=7d.*tab=credits"))
+    marked(page)
+    kill_kernels(server)
+    goes_on(page)
+    assert page.locator('.tabs [aria-selected="true"]').inner_text() == "Credits"
+    assert "range=7d" in page.url
+    server.stop()
+
+
+def test_a_kernel_that_is_gone_before_its_socket_connects_is_followed_by_another(
+    context: BrowserContext, studio_url: str, tmp_path: Path
+) -> None:
+    server = start(studio_url, "u1", tmp_path)
+    page = context.new_page()
+    killed: list[bool] = []
+
+    def connecting(socket: object) -> None:
+        # Before the first handshake goes out.
+        if not killed:
+            killed.append(True)
+            kill_kernels(server)
+        socket.connect_to_server()  # type: ignore[attr-defined]
+
+    page.route_web_socket(re.compile("/channels"), connecting)
+    page.goto(server.link)
+    page.wait_for_function("() => sessionStorage.getItem('usage-resumed')", timeout=LONG_MS)
+    page.locator(LIVE).wait_for(timeout=LONG_MS)
+    assert killed
+    server.stop()
+
+
+def test_a_server_that_was_started_anew_is_found_again(
+    context: BrowserContext, people_url: str, tmp_path: Path
+) -> None:
+    first = start_for_many(people_url, tmp_path)
+    page = context.new_page()
+    page.goto(f"{first.link}?tab=renders&token={token('u3')}")
+    live(page)
+    marked(page)
+    first.stop()
+    port = first.host.partition(":")[2]
+    second = start_for_many(people_url, tmp_path, environment={"ANALYTICS_PORT": port})
+    goes_on(page)
+    assert page.locator(LIVE).get_attribute("data-value") == str(THEOS_RENDERS)
+    assert page.url == f"{first.link}?tab=renders"
+    second.stop()
+
+
+def test_a_visit_that_has_ended_says_so_and_does_not_try_for_ever(
+    context: BrowserContext, people_url: str, tmp_path: Path
+) -> None:
+    server = start_for_many(people_url, tmp_path)
+    page = context.new_page()
+    page.goto(f"{server.link}?token={token('u3')}")
+    live(page)
+    marked(page)
+    context.clear_cookies()
+    kill_kernels(server)
+    expect(page.locator(".usage-notice")).to_contain_text("Your visit has ended", timeout=LONG_MS)
+    assert page.evaluate("window.before")
+    server.stop()
+
+
+def test_where_kernels_go_on_dying_the_page_stops_asking(
+    context: BrowserContext, studio_url: str, tmp_path: Path
+) -> None:
+    server = start(studio_url, "u1", tmp_path)
+    page = context.new_page()
+    page.goto(server.link)
+    for _ in range(3):
+        live(page)
+        marked(page)
+        kill_kernels(server)
+        goes_on(page)
+    kill_kernels(server)
+    expect(page.locator(".usage-notice")).to_contain_text("Reload the page", timeout=LONG_MS)
+    server.stop()

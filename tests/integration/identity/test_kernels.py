@@ -1,0 +1,220 @@
+"""A kernel is one visitor's, from the moment it is given away until it is gone."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import time
+import uuid
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+import websocket
+
+from tests.support.kernels import kernels
+from tests.support.serving import Server, start_for_many, ticket
+from tests.support.visitors import THEOS_RENDERS, Answer, Client, come
+
+NOBODYS = str(uuid.uuid4())
+EVERY = [
+    ("GET", "/usage/here/{}"),
+    ("GET", "/api/kernels/{}/channels"),
+    ("GET", "/api/kernels/{}"),
+    ("DELETE", "/api/kernels/{}"),
+    ("POST", "/api/kernels/{}/interrupt"),
+    ("POST", "/api/kernels/{}/restart"),
+    ("POST", "/voila/api/shutdown/{}"),
+    ("GET", "/voila/query/{}"),
+    ("GET", "/voila/execution/{}"),
+    ("GET", "/voila/files/{}/usage.ipynb"),
+    ("GET", "/files/{}"),
+]
+
+
+def opened(server: Server, sub: str) -> tuple[Client, str]:
+    client = come(server, sub)
+    kernel, _ = client.open_kernel(client.ask("/"))
+    return client, kernel
+
+
+def connect(client: Client, kernel: str) -> websocket.WebSocket:
+    """The kernel's channels; raises where the handshake is answered with anything but 101."""
+    return websocket.create_connection(
+        f"ws://{client.server.host}/api/kernels/{kernel}/channels?session_id=a",
+        cookie=client.cookie or None,
+        origin=f"http://{client.server.host}",
+        subprotocols=["v1.kernel.websocket.jupyter.org"],
+        timeout=30,
+    )
+
+
+def refused(client: Client, kernel: str) -> int:
+    with pytest.raises(websocket.WebSocketBadStatusException) as told:
+        connect(client, kernel)
+    status: int = told.value.status_code
+    return status
+
+
+def leave(client: Client, kernel: str) -> Answer:
+    return client.ask(
+        f"/voila/api/shutdown/{kernel}",
+        "POST",
+        f"_xsrf={client.jar['_xsrf']}",
+        Content_Type="application/x-www-form-urlencoded",
+    )
+
+
+def eventually(holds: Callable[[], bool], seconds: float = 15) -> bool:
+    deadline = time.monotonic() + seconds
+    while time.monotonic() < deadline:
+        if holds():
+            return True
+        time.sleep(0.1)
+    return holds()
+
+
+@pytest.fixture(scope="module")
+def people(server: Server) -> tuple[Client, str, Client]:
+    """Mara, her kernel, and Theo, who has one too."""
+    mara, kernel = opened(server, "u1")
+    theo, _ = opened(server, "u3")
+    return mara, kernel, theo
+
+
+@pytest.mark.parametrize(("method", "path"), EVERY, ids=lambda value: value.strip("/"))
+def test_to_others_a_kernel_is_as_if_there_were_none(
+    people: tuple[Client, str, Client], method: str, path: str
+) -> None:
+    mara, kernel, theo = people
+    form = {"Content_Type": "application/x-www-form-urlencoded"} if method == "POST" else {}
+    body = f"_xsrf={theo.jar['_xsrf']}" if form else ""
+    of_mara = theo.ask(path.format(kernel), method, body, **form)
+    of_nobody = theo.ask(path.format(NOBODYS), method, body, **form)
+    assert (of_mara.status, of_mara.body) == (404, of_nobody.body)
+    assert of_nobody.status == 404
+    outsider = Client(mara.server).ask(path.format(kernel), method, body, **form)
+    assert outsider.status == 403
+    # It is none the worse for it.
+    assert mara.ask(f"/usage/here/{kernel}").status == 204
+
+
+def test_only_its_owner_can_connect(people: tuple[Client, str, Client]) -> None:
+    mara, kernel, theo = people
+    connect(mara, kernel).close()
+    assert refused(theo, kernel) == 404
+    assert refused(theo, NOBODYS) == 404
+    assert refused(Client(mara.server), kernel) == 403
+
+
+def test_what_the_owner_does_not_need_is_not_there_for_them_either(
+    people: tuple[Client, str, Client],
+) -> None:
+    mara, kernel, _ = people
+    for method, path in EVERY:
+        if "/here/" in path or "/channels" in path or "/shutdown/" in path:
+            continue
+        body = f"_xsrf={mara.jar['_xsrf']}" if method == "POST" else ""
+        assert mara.ask(path.format(kernel), method, body).status in (403, 404), path
+    assert mara.ask(f"/usage/here/{kernel}").status == 204
+
+
+def test_the_end_of_a_kernel_is_asked_for_by_its_own_page_alone(server: Server) -> None:
+    mara, kernel = opened(server, "u1")
+    form = {"Content_Type": "application/x-www-form-urlencoded"}
+    for body in ("", "_xsrf=", f"_xsrf={come(server, 'u1').jar['_xsrf']}"):
+        assert mara.ask(f"/voila/api/shutdown/{kernel}", "POST", body, **form).status == 403
+    assert mara.ask(f"/usage/here/{kernel}").status == 204
+    assert leave(mara, kernel).status == 204
+    assert eventually(lambda: mara.ask(f"/usage/here/{kernel}").status == 404)
+
+
+def test_the_same_person_in_another_browser_is_its_owner_and_with_another_scope_is_not(
+    people: tuple[Client, str, Client],
+) -> None:
+    mara, kernel, _ = people
+    assert come(mara.server, "u1").ask(f"/usage/here/{kernel}").status == 204
+    for said in ({"users": ["u1"]}, {"users": ["u1", "u3"]}, {"role": "operator"}):
+        other = come(mara.server, "u1", **said)
+        assert other.ask(f"/usage/here/{kernel}").status == 404
+
+
+def test_a_ticket_is_its_visitors_alone(server: Server) -> None:
+    mara, theo = come(server, "u1"), come(server, "u3")
+    address = ticket(mara.ask("/").body)
+    answer = theo.ask(address)
+    assert (answer.status, json.loads(answer.body)) == (410, {"problem": "gone"})
+    assert Client(server).ask(address).status == 403
+    assert mara.ask(address).status == 200
+    assert mara.ask(address).status == 410
+
+
+def test_kernels_say_their_visitors_numbers_whatever_the_address_and_headers_say(
+    server: Server,
+) -> None:
+    theo = come(server, "u3")
+    said = {
+        "X_Forwarded_User": "u1", "X_Grant": '{"everyone": true}', "Remote_User": "u1",
+        "Cookie": f"{theo.cookie}; ANALYTICS_GRANT=everyone; user=u1",
+    }  # fmt: skip
+    query = "user=u1&grant=everyone&ANALYTICS_GRANT=%7B%22everyone%22:true%7D&scope=u1"
+    page = theo.ask(f"/?{query}", **said)
+    assert page.card["renders"] == str(THEOS_RENDERS)
+    _, told = theo.open_kernel(page)
+    exact = {
+        card["key"]: card["exact"]
+        for message in json.loads(told)["messages"]
+        for card in message["content"]["data"].get("state", {}).get("cards", [])
+    }
+    assert exact["renders"] == THEOS_RENDERS
+
+
+@pytest.fixture
+def small(people_url: str, tmp_path: Path) -> Iterator[Server]:
+    running = start_for_many(
+        people_url,
+        tmp_path,
+        environment={"ANALYTICS_PAGES_PER_VISITOR": "2", "ANALYTICS_MOST_PAGES": "3"},
+    )
+    yield running
+    running.stop()
+
+
+def test_limits_are_told_in_words_and_leave_others_their_pages(small: Server) -> None:
+    mara, theo = come(small, "u1"), come(small, "u3")
+    first, _ = mara.open_kernel(mara.ask("/"))
+    mara.open_kernel(mara.ask("/"))
+    page = mara.ask("/")
+    # The numbers are there; they stay as they are.
+    assert page.status == 200
+    address = ticket(page.body)
+    answer = mara.ask(address)
+    assert (answer.status, json.loads(answer.body)) == (429, {"problem": "many"})
+    theo.open_kernel(theo.ask("/"))
+    full = come_to_full(small)
+    assert full.status == 503
+    assert "Too many pages are open" in full.body
+    # Room again once one is left.
+    assert leave(mara, first).status == 204
+    assert eventually(lambda: theo.ask("/").status == 200)
+    theo.open_kernel(theo.ask("/"))
+
+
+def come_to_full(server: Server) -> Answer:
+    return Client(server).come("u1")
+
+
+def test_a_kernel_that_died_is_gone_and_never_started_anew(small: Server) -> None:
+    mara, kernel = opened(small, "u1")
+    socket = connect(mara, kernel)
+    for process in kernels(small.process.pid):
+        os.kill(process, signal.SIGKILL)
+    # Jupyter looks every three seconds.
+    time.sleep(5)
+    assert mara.ask(f"/usage/here/{kernel}").status == 404
+    assert refused(mara, kernel) == 404
+    socket.close()
+    # Another one is given to the same page's next request.
+    again, _ = mara.open_kernel(mara.ask("/"))
+    assert again != kernel

@@ -1,0 +1,1 @@
+"""Jupyter's own tests, run against kernels that a nursery forks."""

@@ -1,0 +1,1 @@
+"""Attempts to get at what is somebody else's, against a running server."""
