@@ -19,8 +19,9 @@ from markupsafe import Markup
 from analytics_core.charts.page import page
 from analytics_core.charts.values import Card, Number
 from analytics_core.drawing.fluid import fluid
-from analytics_core.errors import AnalyticsError
+from analytics_core.errors import AccessEnded, AnalyticsError, UnknownUser
 from analytics_core.identity.visitor import Visitor
+from analytics_core.serving.granting import Granting
 from analytics_core.serving.painting import Painted
 from analytics_core.workspace import Workspace
 from dashboards.address import CARDS, PRESETS, REFRESH_SECONDS, TABS, PageState
@@ -41,12 +42,12 @@ class FirstPaint:
     def __init__(
         self,
         workspace: Workspace,
-        grant: Callable[[Visitor], str],
+        granting: Granting,
         *,
         clock: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
-        """`grant` says what a visitor may see, as the database believes it."""
-        self._workspace, self._grant, self._clock = workspace, grant, clock
+        """`granting` says what a visitor may see, as the database believes it."""
+        self._workspace, self._granting, self._clock = workspace, granting, clock
 
     def paint(self, visitor: Visitor, query: str) -> Painted:
         """The page that this query asks for: summary, the selected tab, and what a kernel needs.
@@ -55,21 +56,28 @@ class FirstPaint:
         """
         state = PageState.from_query(query)
         try:
-            grant = self._grant(visitor)
+            grant = self._granting.grant(visitor)
+            model = self._asked(visitor, state, grant)
+            if isinstance(model.error, AccessEnded | UnknownUser):
+                # Keys were replaced since it was signed: at first it only shows no row.
+                grant = self._granting.anew(visitor.scope)
+                model = self._asked(visitor, state, grant)
         except AnalyticsError as failed:
             log.error("nothing can be granted: %s", failed)
             return Painted(self._render(state, problem=in_plain_words(failed), who=""), "", "")
+        html = self._render(state, **self._answer(model, state))
+        given = Given(query, model.subject, model.data, model.fetched_at)
+        return Painted(html, given.to_source(), grant)
+
+    def _asked(self, visitor: Visitor, state: PageState, grant: str) -> UsageModel:
         with self._workspace.within(visitor.scope, visitor.zone, grant=grant) as workspace:
-            model = UsageModel(
+            return UsageModel(
                 workspace=workspace,
                 runner=AtOnce(),
                 period=state.period,
                 zone=state.zone,
                 compare=state.compare,
             )
-            html = self._render(state, **self._answer(model, state))
-        given = Given(query, model.subject, model.data, model.fetched_at)
-        return Painted(html, given.to_source(), grant)
 
     def _render(self, state: PageState, **told: Any) -> str:
         return self._template.render(
@@ -84,11 +92,20 @@ class FirstPaint:
 
     def problem(self) -> str:
         """Why nothing could be painted right now, in plain words; empty where it could."""
+        own = self._granting.own
         try:
-            self._workspace.check()
+            try:
+                self._check(self._granting.of(own))
+            except AccessEnded:
+                self._check(self._granting.anew(own))
         except AnalyticsError as failed:
+            log.warning("nothing could be painted: %s", failed)
             return in_plain_words(failed)
         return ""
+
+    def _check(self, grant: str) -> None:
+        with self._workspace.within(self._granting.own, grant=grant) as workspace:
+            workspace.check()
 
     def _answer(self, model: UsageModel, state: PageState) -> dict[str, Any]:
         if model.data is None:

@@ -23,8 +23,8 @@ def served(workspace: Workspace, only: Visitor | None = None) -> Iterator[Dashbo
     What paints it and its kernels read as `ANALYTICS_READER_URL` says, within what each visitor is
     granted by `workspace`. Raises `NotHeldBack`.
     """
-    granting = Granting(workspace)
-    settings = granting.reader(only)
+    granting = Granting(workspace, only)
+    settings = granting.reader()
     # Kernels run in the notebook's folder, where a relative path would mean another file.
     settings.replace_environment()
     with Workspace.open(settings, only.scope if only else workspace.scope) as reader:
@@ -32,7 +32,7 @@ def served(workspace: Workspace, only: Visitor | None = None) -> Iterator[Dashbo
             _HOME / "usage.ipynb",
             _HOME / "template",
             _HOME / "frontend",
-            FirstPaint(reader, granting.grant),
+            FirstPaint(reader, granting),
             "import dashboards.page\nfrom dashboards import chrome\nchrome.serve_from({!r})".format,
             HEARINGS,
         )

@@ -61,7 +61,7 @@ def test_a_dump_brings_back_rows_rules_and_keys(
     owner, reader = (one.replace(f"/{name}?", f"/{other}?") for one in (made.owner, made.reader))
     restored = Settings.read(database_url=owner, reader_url=reader)
     with Workspace.open(restored, Scope.everyone()) as workspace:
-        settings = Granting(workspace).reader(None)
+        settings = Granting(workspace).reader()
     with Workspace.open(settings, Scope.everyone()) as workspace:
         assert workspace.get_render_stats(period="7d").total == 0
         # Signed before the dump, by a key that is in it.

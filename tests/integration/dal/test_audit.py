@@ -17,7 +17,9 @@ from analytics_core.dal import schema
 from analytics_core.dal.audit import AuditRepository
 from analytics_core.dal.database import Database
 from analytics_core.errors import DatabaseUnavailable
+from analytics_core.identity.visitor import Visitor
 from analytics_core.model.audited import Action, Audited
+from analytics_core.serving.granting import Granting
 from tests.support import rows
 from tests.support.guarded import guarded
 from tests.support.host import connect, load_golden
@@ -148,6 +150,15 @@ def test_commands_tell_before_they_show(
     assert {one.by for one in workspace.audited()} == {
         *("analytics stats", "analytics export", "analytics export --all")
     }
+
+
+@pytest.mark.parametrize(("is_alone", "noted"), [(False, [("read", None)]), (True, [])])
+def test_pages_of_everyone_are_told_of_unless_whoever_serves_them_alone_has_told(
+    workspace: Workspace, is_alone: bool, noted: list[tuple[str, object]]
+) -> None:
+    operator = Visitor.of_scope(Scope.everyone())
+    Granting(workspace, operator if is_alone else None).grant(operator)
+    assert actions(workspace) == noted
 
 
 def test_the_log_can_be_listed(

@@ -14,9 +14,11 @@ from analytics_core import Scope, Settings, Workspace
 from analytics_core.identity.visitor import Kind, Visitor
 from analytics_core.model.audited import Action
 from analytics_core.serving.granting import Granting
+from dashboards.first_paint import FirstPaint
 from tests.support import rows
 from tests.support.attacks.sessions import session_of
 from tests.support.guarded import Guarded, guarded
+from tests.support.host import connect
 from tests.support.postgres import PostgresServer
 from tests.support.serving import KEY, KID, Server, start_for_many
 from tests.support.visitors import Client, come
@@ -27,7 +29,11 @@ WHOLE = sum(RENDERS.values())
 
 @pytest.fixture(scope="module")
 def database(postgres_server: PostgresServer) -> Guarded:
-    """Of mara and noor, a few renders each."""
+    return of_mara_and_noor(postgres_server)
+
+
+def of_mara_and_noor(postgres_server: PostgresServer) -> Guarded:
+    """A database of theirs, with a few renders each."""
     made = guarded(postgres_server)
     yesterday = datetime.now(UTC) - timedelta(days=1)
     rendered = [rows.render(who, yesterday) for who, n in RENDERS.items() for _ in range(n)]
@@ -89,7 +95,7 @@ def test_a_server_that_forgets_for_whom_it_asks_sees_nobody(database: Guarded) -
     settings = both_urls(database)
     with Workspace.open(settings, Scope.everyone()) as signer:
         granting = Granting(signer)
-        with Workspace.open(granting.reader(None), Scope.everyone()) as reader:
+        with Workspace.open(granting.reader(), Scope.everyone()) as reader:
             assert renders_of(reader) == 0
             for who, n in RENDERS.items():
                 visitor = Visitor(Kind.USER, who, Scope.user(who))
@@ -98,6 +104,30 @@ def test_a_server_that_forgets_for_whom_it_asks_sees_nobody(database: Guarded) -
                     # Everyone is asked for: what is granted decides.
                     assert renders_of(reader) == n
             assert renders_of(reader) == 0
+
+
+@pytest.mark.parametrize("is_noticed", [False, True])
+def test_a_server_goes_on_after_keys_were_replaced_twice(
+    postgres_server: PostgresServer, is_noticed: bool
+) -> None:
+    made = of_mara_and_noor(postgres_server)
+    visitor = Visitor(Kind.USER, "mara", Scope.user("mara"))
+    with Workspace.open(both_urls(made), Scope.everyone()) as signer:
+        granting = Granting(signer)
+        with Workspace.open(granting.reader(), Scope.everyone()) as reader:
+            page = FirstPaint(reader, granting)
+            first = page.paint(visitor, "")
+            assert page.problem() == ""
+            with connect(made.owner) as connection:
+                for _ in range(2):
+                    connection.execute("SELECT analytics_access.new_key()")
+            if is_noticed:
+                reader.database.ask_anew()
+            next_one = page.paint(visitor, "")
+            assert next_one.grant != first.grant
+            for painted in (first, next_one):
+                assert f'data-key="renders" data-value="{RENDERS["mara"]}"' in painted.html
+            assert page.problem() == ""
 
 
 def both_urls(database: Guarded) -> Settings:

@@ -16,6 +16,9 @@ from analytics_core.charts.page import page
 from analytics_core.errors import DatabaseUnavailable
 from analytics_core.identity.visitor import Visitor
 from analytics_core.model.scope import Scope
+from analytics_core.serving.granting import Granting
+from analytics_core.settings import Settings
+from analytics_core.workspace import Workspace
 from dashboards import given
 from dashboards.address import TABS, PageState
 from dashboards.first_paint import FirstPaint
@@ -26,12 +29,12 @@ from tests.support.samples import NOW, empty_comparison, sample_comparison
 VISITOR = Visitor.of_scope(Scope.user("u1"))
 
 
-def granted(visitor: Visitor) -> str:
-    return visitor.scope.to_text()
+# Of a database that nobody connects to: it would not check what is granted.
+GRANTING = Granting(Workspace.open(Settings.read(), Scope.everyone()))
 
 
 def painted(workspace: FakeWorkspace, query: str = "") -> str:
-    return FirstPaint(workspace, granted, clock=lambda: NOW).paint(VISITOR, query).html  # type: ignore[arg-type]
+    return FirstPaint(workspace, GRANTING, clock=lambda: NOW).paint(VISITOR, query).html  # type: ignore[arg-type]
 
 
 def links(text: str) -> list[dict[str, list[str]]]:
@@ -91,7 +94,7 @@ def test_an_error_is_painted_with_a_retry_and_the_kernel_asks_again(
     workspace: FakeWorkspace,
 ) -> None:
     workspace.answer = DatabaseUnavailable("somewhere", "secret reason")
-    made = FirstPaint(workspace, granted).paint(VISITOR, "range=7d")  # type: ignore[arg-type]
+    made = FirstPaint(workspace, GRANTING).paint(VISITOR, "range=7d")  # type: ignore[arg-type]
     assert "does not answer right now" in made.html
     assert "secret" not in made.html
     assert 'class="button retry" href="?range=7d"' in made.html
@@ -109,7 +112,7 @@ def test_who_has_nothing_is_told_what_would_be_there(workspace: FakeWorkspace) -
 def test_the_kernel_gets_the_same_answer_and_does_not_ask(
     workspace: FakeWorkspace, runner: ByHand
 ) -> None:
-    made = FirstPaint(workspace, granted).paint(VISITOR, "range=7d&compare=1")  # type: ignore[arg-type]
+    made = FirstPaint(workspace, GRANTING).paint(VISITOR, "range=7d&compare=1")  # type: ignore[arg-type]
     exec(made.source, {})
     kept = given.take()
     assert kept is not None

@@ -9,6 +9,7 @@ import pytest
 
 from analytics_core.dal.grants import read
 from analytics_core.errors import ScopeError
+from analytics_core.identity.sessions import LONGEST_SECONDS
 from analytics_core.identity.visitor import Kind, Visitor
 from analytics_core.model.scope import Scope
 from analytics_core.serving.granting import Granting, granting
@@ -36,7 +37,7 @@ def test_what_servers_need_is_not_left_to_kernels(environment: dict[str, str]) -
     }
     environment.update(secrets, ANALYTICS_DATABASE_URL="sqlite:///owner.db")
     with Workspace.open(Settings.read(), Scope.everyone()) as workspace:
-        Granting(workspace).reader(None).replace_environment()
+        Granting(workspace).reader().replace_environment()
     assert not secrets.keys() & environment.keys()
     assert environment["ANALYTICS_DATABASE_URL"].endswith("/reader.db")
 
@@ -44,13 +45,23 @@ def test_what_servers_need_is_not_left_to_kernels(environment: dict[str, str]) -
 def test_a_grant_is_signed_with_the_key_and_kept_for_a_day() -> None:
     times = iter([NOW, NOW + timedelta(hours=20), NOW + timedelta(hours=30)])
     with Workspace.open(Settings.read(grant_key="0" * 64), Scope.everyone()) as workspace:
-        granting_ = Granting(workspace, lambda: next(times))
+        granting_ = Granting(workspace, clock=lambda: next(times))
         visitor = Visitor(Kind.USER, "u1", Scope.user("u1"))
         first, same, next_one = (granting_.grant(visitor) for _ in range(3))
     assert read(first).scope == Scope.user("u1")
-    assert read(first).until == NOW + timedelta(days=7)
     assert same == first
-    assert read(next_one).until == NOW + timedelta(days=7, hours=30)
+    assert read(next_one).until - read(first).until == timedelta(hours=30)
+
+
+def test_a_grant_outlasts_every_session_of_whoever_gets_it() -> None:
+    last_moment = NOW + timedelta(days=1)
+    times = iter([NOW, last_moment])
+    with Workspace.open(Settings.read(grant_key="0" * 64), Scope.everyone()) as workspace:
+        granting_ = Granting(workspace, clock=lambda: next(times))
+        visitor = Visitor(Kind.USER, "u1", Scope.user("u1"))
+        first, kept = (granting_.grant(visitor) for _ in range(2))
+    assert kept == first
+    assert read(kept).until - last_moment >= timedelta(seconds=LONGEST_SECONDS)
 
 
 def test_nobody_is_granted_more_than_the_server(sqlite_url: str) -> None:
