@@ -153,18 +153,24 @@ class Workspace:
     def grant(self, scope: Scope, until: datetime) -> str:
         """A grant of the scope until then, as `ANALYTICS_GRANT` holds one.
 
-        Signed with the key of the settings, or by the database whose keys are ours; where neither
-        is, no database checks it, and it only says the scope. Raises `ScopeError`.
+        Signed with the key of the settings, or by the database whose keys are ours; where no
+        database checks it, it only says the scope. What was granted here is handed on as it is.
+        Raises `ScopeError`, also for less than that where nothing here can sign it.
         """
         scope = self.scope.narrow(scope)
         if self._key is not None:
             return sign(scope, self._key, until)
-        for database in filter(None, (self.database, self._state)):
+        databases = list(filter(None, (self.database, self._state)))
+        for database in databases:
             if (signed := database.sign(scope, until)) is not None:
                 return signed
-        # What we were granted ourselves can be handed on as it is, and no further.
         if self.settings.grant and scope == self.scope:
             return self.settings.grant
+        if any(database.needs_grant() for database in databases):
+            raise ScopeError(
+                "what was granted here can be handed on as a whole only: nothing here can sign"
+                " a grant of less"
+            )
         return scope.to_text()
 
     @contextmanager
@@ -346,13 +352,12 @@ class Workspace:
             return write_archive(path, user, self.database.label, now, chain(contents, more))
 
     def record_use(self, action: Action, whose: Scope, by: str, *, who: str | None = None) -> None:
-        """Put into the audit log that somebody has to do with rows of people, before they do.
+        """Put into the audit log, where one is kept, what somebody is about to do with rows.
 
         `by` is what they do it with, `who` a person's id or name, or without one the account of
-        this machine. Nothing is kept of a
-        product's database that has no state database, nor in a process that was granted less: who
-        launched it has told. Raises `DatabaseUnavailable`, and then nothing may be shown; a file
-        that nobody may write is only read, with a warning.
+        this machine. A process that holds a grant leaves it to its launcher. Raises
+        `DatabaseUnavailable`, and then nothing may be shown; with a file that cannot be written
+        there is only a warning.
         """
         if self.settings.grant is not None or (audit := self._audit) is None:
             return

@@ -185,6 +185,13 @@ class Database:
         with self._plain_words(), self._busy(), self.engine.connect() as connection:
             return _signed(connection, scope, until)
 
+    def needs_grant(self) -> bool:
+        """Whether our role sees rows of people only with a signed grant."""
+        if self.dialect != "postgresql":
+            return False
+        ours = self.standing()
+        return ours.checks and not ours.bypasses and not ours.sees_everyone
+
     def ask_anew(self) -> None:
         """Believe nothing any more that the database said of our role."""
         self._standing = None

@@ -405,6 +405,24 @@ def test_a_launcher_grants_what_a_reader_then_sees(
         assert kernel.database.rows(text("SELECT id FROM users")) == [("mara",)]
 
 
+def test_what_was_granted_is_handed_on_whole_or_not_at_all(workspace: Guarded) -> None:
+    both, soon = Scope.team(["mara", "noor"]), datetime.now(UTC) + timedelta(hours=1)
+    held = workspace.grant(both)
+    with Workspace.open(Settings.read(database_url=workspace.reader, grant=held), both) as granted:
+        assert granted.grant(both, soon) == held
+        with pytest.raises(ScopeError, match="nothing here can sign"):
+            granted.grant(MARA, soon)
+
+
+def test_who_sees_everyone_by_what_they_are_needs_nothing_signed(workspace: Guarded) -> None:
+    held = workspace.grant(Scope.everyone())
+    settings_ = Settings.read(database_url=workspace.analyst, grant=held)
+    with Workspace.open(settings_, Scope.everyone()) as granted:
+        said = granted.grant(MARA, datetime.now(UTC) + timedelta(hours=1))
+    with Workspace.open(Settings.read(database_url=workspace.analyst, grant=said), MARA) as kernel:
+        assert kernel.database.rows(text("SELECT count(*) FROM users")) == [(2,)]
+
+
 @pytest.mark.parametrize("who", ["url", "owner"])
 def test_whoever_could_help_themselves_to_more_serves_no_dashboard(
     workspace: Guarded, who: str
