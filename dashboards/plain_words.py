@@ -2,11 +2,23 @@
 
 from __future__ import annotations
 
-from analytics_core.errors import AnalyticsError, DatabaseUnavailable, SchemaMismatch
+from analytics_core.errors import (
+    AccessEnded,
+    DatabaseUnavailable,
+    RangeError,
+    SchemaMismatch,
+    ScopeError,
+    UnknownUser,
+    UnknownZone,
+)
+from dashboards.model import NoAnswer
 
 
 def in_plain_words(error: Exception | None) -> str:
-    """What to tell a visitor: what happened, without addresses or the names of things inside."""
+    """What to tell a visitor: what happened, without addresses or the names of things inside.
+
+    Only errors about what somebody asked for speak for themselves.
+    """
     match error:
         case None:
             return ""
@@ -14,7 +26,9 @@ def in_plain_words(error: Exception | None) -> str:
             return "The database that holds your usage does not answer right now."
         case SchemaMismatch():
             return "The database that holds your usage is not ready for this version of the page."
-        case AnalyticsError():
+        case (
+            AccessEnded() | NoAnswer() | RangeError() | ScopeError() | UnknownUser() | UnknownZone()
+        ):
             text = str(error)
             return f"{text[:1].upper()}{text[1:]}."
         case _:

@@ -15,6 +15,7 @@ from typing import Any
 
 from analytics_core import Scope, Settings, Workspace
 from analytics_core.errors import AnalyticsError
+from dashboards.plain_words import in_plain_words
 
 # A server that runs for longer is to be started again.
 GOOD_FOR = timedelta(days=7)
@@ -38,7 +39,8 @@ async def grant(spawner: Any) -> None:
     try:
         environment = await asyncio.to_thread(environment_of, spawner.user.name)
     except AnalyticsError as refused:
-        refused.jupyterhub_message = f"There is no dashboard for you: {refused}."
+        # People read this; what it was exactly is in the Hub's log.
+        refused.jupyterhub_message = f"There is no dashboard for you. {in_plain_words(refused)}"
         raise
     spawner.environment = {**spawner.environment, **environment}
 

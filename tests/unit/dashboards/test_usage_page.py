@@ -10,7 +10,13 @@ from typing import Any
 import pytest
 from ipywidgets import Widget
 
-from analytics_core.errors import DatabaseUnavailable, RangeError
+from analytics_core.errors import (
+    AccessEnded,
+    DatabaseUnavailable,
+    NotHeldBack,
+    ProfileError,
+    RangeError,
+)
 from dashboards.address import TABS, PageState
 from dashboards.model import UsageModel
 from dashboards.page import UsagePage, in_plain_words
@@ -200,6 +206,9 @@ def test_retry_asks_again(page: UsagePage, runner: ByHand, workspace: FakeWorksp
     [
         (GONE, "The database that holds your usage does not answer right now."),
         (RangeError("that range lies outside the calendar"), "That range lies outside"),
+        (AccessEnded(), "Access has ended: open this again"),
+        (ProfileError("/srv/postgresql.toml", "no column"), "Something went wrong on our side"),
+        (NotHeldBack("postgresql://host/db", "role"), "Something went wrong on our side"),
         (ZeroDivisionError("division by zero"), "Something went wrong on our side"),
     ],
 )
