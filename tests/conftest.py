@@ -78,3 +78,11 @@ def database_url(request: pytest.FixtureRequest) -> str:
     """The URL of an empty database, once of each kind."""
     url: str = request.getfixturevalue(f"{request.param}_url")
     return url
+
+
+@pytest.fixture(scope="session")
+def people_url(tmp_path_factory: pytest.TempPathFactory) -> str:
+    """A database with two users who have something, to be read only."""
+    from tests.support import visitors
+
+    return visitors.people(tmp_path_factory.mktemp("people"))

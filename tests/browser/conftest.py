@@ -12,7 +12,7 @@ from playwright.sync_api import Browser, sync_playwright
 
 from tests.support import studio
 from tests.support.requirements import missing
-from tests.support.serving import Server, running, studio_in
+from tests.support.serving import Server, start, studio_in
 
 
 # Playwright keeps an event loop running in the main thread, where other tests want their own.
@@ -45,7 +45,7 @@ def studio_url(tmp_path_factory: pytest.TempPathFactory) -> str:
 @pytest.fixture(scope="session")
 def server(studio_url: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     """The studio's dashboard."""
-    with running(studio_url, studio.MARA, tmp_path_factory.mktemp("server")) as server:
+    with start(studio_url, studio.MARA, tmp_path_factory.mktemp("server")) as server:
         yield server
 
 

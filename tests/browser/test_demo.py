@@ -17,11 +17,7 @@ def test_every_tab_of_the_demo_shows_charts(browser: Browser, tmp_path: Path) ->
     assert analytics("init", url=URL).returncode == 0
     filled = analytics("demo-data", "--users", "3", "--renders", "600", url=URL)
     assert filled.returncode == 0, filled.stderr
-    server = start(URL, "mara@example.com", tmp_path)
-    try:
-        with visit(browser, server) as seen:
-            for tab in TABS:
-                seen.open_tab(tab)
-                assert seen.panel.locator(MARKS).count(), tab
-    finally:
-        server.stop()
+    with start(URL, "mara@example.com", tmp_path) as server, visit(browser, server) as seen:
+        for tab in TABS:
+            seen.open_tab(tab)
+            assert seen.panel.locator(MARKS).count(), tab

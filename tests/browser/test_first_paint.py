@@ -91,14 +91,15 @@ def test_nothing_jumps_where_the_numbers_take_long(
     browser: Browser, studio_url: str, tmp_path: Path, width: int
 ) -> None:
     slow = "from analytics_core.serving import visits; visits._AT_ONCE_SECONDS = 0"
-    server = start(studio_url, studio.MARA, tmp_path, prelude=slow)
-    with visit(browser, server, wait=False, width=width) as seen:
+    with (
+        start(studio_url, studio.MARA, tmp_path, prelude=slow) as server,
+        visit(browser, server, wait=False, width=width) as seen,
+    ):
         seen.page.add_init_script(OBSERVE)
         seen.page.goto(server.link)
         expect(seen.page.locator(".usage-painted")).to_have_count(0, timeout=LONG_MS)
         seen.settle()
         assert sum(value for _, value in seen.page.evaluate("window.shifts")) < 0.005
-    server.stop()
 
 
 def test_the_painting_is_there_before_anything_is_asked_of_the_kernel(

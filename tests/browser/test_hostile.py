@@ -57,9 +57,8 @@ def hostile_url(tmp_path_factory: pytest.TempPathFactory) -> str:
 
 @pytest.fixture(scope="module")
 def hostile(hostile_url: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    running = start(hostile_url, EMAIL, tmp_path_factory.mktemp("hostile-server"))
-    yield running
-    running.stop()
+    with start(hostile_url, EMAIL, tmp_path_factory.mktemp("hostile-server")) as running:
+        yield running
 
 
 def watched(page: Page) -> list[str]:
@@ -190,14 +189,15 @@ def test_another_site_cannot_show_the_page_within_its_own(browser: Browser, serv
 
 def test_a_site_that_is_named_can(browser: Browser, studio_url: str, tmp_path: Path) -> None:
     # Ports of sites are not known beforehand; the setting names one.
-    with another_site("about:blank") as site:
-        running = start_for_many(
+    with (
+        another_site("about:blank") as site,
+        start_for_many(
             studio_url, tmp_path, environment={"ANALYTICS_FRAME_ANCESTORS": site}
-        )
+        ) as running,
+    ):
         page = browser.new_page()
         page.goto(site)
         link = f"{running.link}?token={token(studio.MARA)}"
         page.evaluate("(link) => document.querySelector('iframe').src = link", link)
         page.frame_locator("iframe").locator(".usage-painted .who").wait_for()
         page.close()
-        running.stop()

@@ -18,7 +18,6 @@ import pytest
 from playwright.sync_api import Browser, BrowserContext, Frame, Page, expect
 
 from tests.browser.dashboard import LONG_MS, MARKS
-from tests.support import visitors
 from tests.support.kernels import kernels
 from tests.support.serving import Server, analytics, start, start_for_many
 from tests.support.visitors import THEOS_RENDERS, token
@@ -29,16 +28,10 @@ LIVE = "#rendered_cells:not(.is-coming) .card[data-key=renders]"
 
 
 @pytest.fixture(scope="module")
-def people_url(tmp_path_factory: pytest.TempPathFactory) -> str:
-    return visitors.people(tmp_path_factory.mktemp("people"))
-
-
-@pytest.fixture(scope="module")
 def many(people_url: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     """A server for many visitors."""
-    running = start_for_many(people_url, tmp_path_factory.mktemp("many"))
-    yield running
-    running.stop()
+    with start_for_many(people_url, tmp_path_factory.mktemp("many")) as running:
+        yield running
 
 
 @pytest.fixture
@@ -140,8 +133,7 @@ def framed(page: Page) -> Frame:
 def test_within_another_site_it_is_live_and_leaves_no_kernel_behind(
     context: BrowserContext, people_url: str, tmp_path: Path
 ) -> None:
-    with product() as other:
-        running = embedded(people_url, tmp_path, other)
+    with product() as other, embedded(people_url, tmp_path, other) as running:
         page = context.new_page()
         link = f"{running.link}?token={token('u3')}"
         page.goto(f"{other}/?{quote(link)}")
@@ -159,16 +151,14 @@ def test_within_another_site_it_is_live_and_leaves_no_kernel_behind(
         # And so does what ends its kernel, which needs the cookie that scripts read.
         before = set(kernels(running.process.pid))
         page.goto("about:blank")
-        gone = eventually(lambda: len(before - set(kernels(running.process.pid))) == 1)
-    running.stop()
-    assert gone
+        assert eventually(lambda: len(before - set(kernels(running.process.pid))) == 1)
 
 
 def test_a_site_that_may_not_embed_it_shows_nothing(
     context: BrowserContext, people_url: str, tmp_path: Path
 ) -> None:
     running = embedded(people_url, tmp_path, "https://app.example.com")
-    with product() as other:
+    with running, product() as other:
         page = context.new_page()
         said: list[str] = []
         page.on("console", lambda message: said.append(message.text))
@@ -176,7 +166,6 @@ def test_a_site_that_may_not_embed_it_shows_nothing(
         page.goto(f"{other}/?{quote(link)}")
         assert eventually(lambda: any("frame-ancestors" in text for text in said))
         assert framed(page).locator(".card").count() == 0
-    running.stop()
 
 
 def eventually(holds: Callable[[], bool], seconds: float = 20) -> bool:
@@ -199,86 +188,82 @@ def goes_on(page: Page) -> None:
 def test_a_page_whose_kernel_dies_goes_on_in_the_same_view(
     context: BrowserContext, studio_url: str, tmp_path: Path
 ) -> None:
-    server = start(studio_url, "u1", tmp_path)
-    page = context.new_page()
-    page.goto(server.link)
-    live(page)
-    page.locator('[data-period="7d"]').click()
-    page.get_by_role("tab", name="Credits", exact=True).click()
-    expect(page).to_have_url(re.compile("tab=credits.*range=7d|range=7d.*tab=credits"))
-    marked(page)
-    kill_kernels(server)
-    goes_on(page)
-    assert page.locator('.tabs [aria-selected="true"]').inner_text() == "Credits"
-    assert "range=7d" in page.url
-    server.stop()
+    with start(studio_url, "u1", tmp_path) as server:
+        page = context.new_page()
+        page.goto(server.link)
+        live(page)
+        page.locator('[data-period="7d"]').click()
+        page.get_by_role("tab", name="Credits", exact=True).click()
+        expect(page).to_have_url(re.compile("tab=credits.*range=7d|range=7d.*tab=credits"))
+        marked(page)
+        kill_kernels(server)
+        goes_on(page)
+        assert page.locator('.tabs [aria-selected="true"]').inner_text() == "Credits"
+        assert "range=7d" in page.url
 
 
 def test_a_kernel_that_is_gone_before_its_socket_connects_is_followed_by_another(
     context: BrowserContext, studio_url: str, tmp_path: Path
 ) -> None:
-    server = start(studio_url, "u1", tmp_path)
-    page = context.new_page()
-    killed: list[bool] = []
+    with start(studio_url, "u1", tmp_path) as server:
+        page = context.new_page()
+        killed: list[bool] = []
 
-    def connecting(socket: object) -> None:
-        # Before the first handshake goes out.
-        if not killed:
-            killed.append(True)
-            kill_kernels(server)
-        socket.connect_to_server()  # type: ignore[attr-defined]
+        def connecting(socket: object) -> None:
+            # Before the first handshake goes out.
+            if not killed:
+                killed.append(True)
+                kill_kernels(server)
+            socket.connect_to_server()  # type: ignore[attr-defined]
 
-    page.route_web_socket(re.compile("/channels"), connecting)
-    page.goto(server.link)
-    page.wait_for_function("() => sessionStorage.getItem('usage-resumed')", timeout=LONG_MS)
-    page.locator(LIVE).wait_for(timeout=LONG_MS)
-    assert killed
-    server.stop()
+        page.route_web_socket(re.compile("/channels"), connecting)
+        page.goto(server.link)
+        page.wait_for_function("() => sessionStorage.getItem('usage-resumed')", timeout=LONG_MS)
+        page.locator(LIVE).wait_for(timeout=LONG_MS)
+        assert killed
 
 
 def test_a_server_that_was_started_anew_is_found_again(
     context: BrowserContext, people_url: str, tmp_path: Path
 ) -> None:
-    first = start_for_many(people_url, tmp_path)
-    page = context.new_page()
-    page.goto(f"{first.link}?tab=renders&token={token('u3')}")
-    live(page)
-    marked(page)
-    first.stop()
+    with start_for_many(people_url, tmp_path) as first:
+        page = context.new_page()
+        page.goto(f"{first.link}?tab=renders&token={token('u3')}")
+        live(page)
+        marked(page)
     port = first.host.partition(":")[2]
-    second = start_for_many(people_url, tmp_path, environment={"ANALYTICS_PORT": port})
-    goes_on(page)
-    assert page.locator(LIVE).get_attribute("data-value") == str(THEOS_RENDERS)
-    assert page.url == f"{first.link}?tab=renders"
-    second.stop()
+    with start_for_many(people_url, tmp_path, environment={"ANALYTICS_PORT": port}):
+        goes_on(page)
+        assert page.locator(LIVE).get_attribute("data-value") == str(THEOS_RENDERS)
+        assert page.url == f"{first.link}?tab=renders"
 
 
 def test_a_visit_that_has_ended_says_so_and_does_not_try_for_ever(
     context: BrowserContext, people_url: str, tmp_path: Path
 ) -> None:
-    server = start_for_many(people_url, tmp_path)
-    page = context.new_page()
-    page.goto(f"{server.link}?token={token('u3')}")
-    live(page)
-    marked(page)
-    context.clear_cookies()
-    kill_kernels(server)
-    expect(page.locator(".usage-notice")).to_contain_text("Your visit has ended", timeout=LONG_MS)
-    assert page.evaluate("window.before")
-    server.stop()
+    with start_for_many(people_url, tmp_path) as server:
+        page = context.new_page()
+        page.goto(f"{server.link}?token={token('u3')}")
+        live(page)
+        marked(page)
+        context.clear_cookies()
+        kill_kernels(server)
+        expect(page.locator(".usage-notice")).to_contain_text(
+            "Your visit has ended", timeout=LONG_MS
+        )
+        assert page.evaluate("window.before")
 
 
 def test_where_kernels_go_on_dying_the_page_stops_asking(
     context: BrowserContext, studio_url: str, tmp_path: Path
 ) -> None:
-    server = start(studio_url, "u1", tmp_path)
-    page = context.new_page()
-    page.goto(server.link)
-    for _ in range(3):
-        live(page)
-        marked(page)
+    with start(studio_url, "u1", tmp_path) as server:
+        page = context.new_page()
+        page.goto(server.link)
+        for _ in range(3):
+            live(page)
+            marked(page)
+            kill_kernels(server)
+            goes_on(page)
         kill_kernels(server)
-        goes_on(page)
-    kill_kernels(server)
-    expect(page.locator(".usage-notice")).to_contain_text("Reload the page", timeout=LONG_MS)
-    server.stop()
+        expect(page.locator(".usage-notice")).to_contain_text("Reload the page", timeout=LONG_MS)

@@ -73,8 +73,7 @@ def test_a_database_that_goes_away_is_told_and_retry_recovers(
         # Dashboards do not read as a superuser.
         reader = request.getfixturevalue("postgres_server").reader_url(url)
         monkeypatch.setenv("ANALYTICS_READER_URL", reader)
-    server = start(url, studio.MARA, tmp_path)
-    with visit(browser, server) as seen:
+    with start(url, studio.MARA, tmp_path) as server, visit(browser, server) as seen:
         shown = seen.card("renders").get_attribute("data-value")
         away = {"sqlite": sqlite_away, "postgres": postgres_away}[kind](url)
         next(away)
@@ -89,7 +88,6 @@ def test_a_database_that_goes_away_is_told_and_retry_recovers(
         expect(banner).to_be_hidden(timeout=LONG_MS)
         expect(seen.card("renders")).not_to_have_attribute("data-value", shown or "")
         seen.settle()
-    server.stop()
 
 
 def test_without_any_numbers_the_error_takes_their_place(
@@ -97,33 +95,33 @@ def test_without_any_numbers_the_error_takes_their_place(
 ) -> None:
     assert analytics("init", url=sqlite_url).returncode == 0
     studio.fill(sqlite_url)
-    server = start(sqlite_url, studio.MARA, tmp_path)
-    away = sqlite_away(sqlite_url)
-    next(away)
-    with visit(browser, server, width=390, scheme="dark", wait=False) as seen:
-        problem = seen.page.locator(".problem:visible")
-        expect(problem).to_contain_text("could not be loaded", timeout=LONG_MS)
-        # Painted first, with a link; then live, which asked once more by itself.
-        expect(seen.page.locator(".usage-painted")).to_have_count(0, timeout=LONG_MS)
-        expect(problem).to_contain_text("does not answer")
-        seen.page.screenshot(path=pictures / "error-390-dark.png", full_page=True)
+    with start(sqlite_url, studio.MARA, tmp_path) as server:
+        away = sqlite_away(sqlite_url)
         next(away)
-        problem.get_by_role("button", name="Retry").click()
-        expect(problem).to_be_hidden(timeout=LONG_MS)
-        seen.settle()
-        seen.page.screenshot(path=pictures / "overview-390-dark.png", full_page=True)
-    server.stop()
+        with visit(browser, server, width=390, scheme="dark", wait=False) as seen:
+            problem = seen.page.locator(".problem:visible")
+            expect(problem).to_contain_text("could not be loaded", timeout=LONG_MS)
+            # Painted first, with a link; then live, which asked once more by itself.
+            expect(seen.page.locator(".usage-painted")).to_have_count(0, timeout=LONG_MS)
+            expect(problem).to_contain_text("does not answer")
+            seen.page.screenshot(path=pictures / "error-390-dark.png", full_page=True)
+            next(away)
+            problem.get_by_role("button", name="Retry").click()
+            expect(problem).to_be_hidden(timeout=LONG_MS)
+            seen.settle()
+            seen.page.screenshot(path=pictures / "overview-390-dark.png", full_page=True)
 
 
 def test_who_has_nothing_yet_is_told_what_would_be_there(
     browser: Browser, studio_url: str, tmp_path: Path, pictures: Path
 ) -> None:
-    server = start(studio_url, studio.NOBODY_YET, tmp_path)
-    with visit(browser, server, "&compare=1&range=all") as seen:
+    with (
+        start(studio_url, studio.NOBODY_YET, tmp_path) as server,
+        visit(browser, server, "&compare=1&range=all") as seen,
+    ):
         expect(seen.panel.locator(".panel-empty").first).to_contain_text("would appear here")
         assert seen.card("renders").get_attribute("data-value") == "0"
         seen.page.screenshot(path=pictures / "empty-1440.png", full_page=True)
-    server.stop()
 
 
 def test_the_page_is_painted_while_its_kernel_starts_and_does_not_jump(
@@ -152,8 +150,7 @@ def test_the_page_is_painted_while_its_kernel_starts_and_does_not_jump(
 def test_a_page_that_is_left_takes_its_kernel_with_it(
     browser: Browser, studio_url: str, tmp_path: Path
 ) -> None:
-    server = start(studio_url, studio.MARA, tmp_path)
-    with visit(browser, server) as seen:
+    with start(studio_url, studio.MARA, tmp_path) as server, visit(browser, server) as seen:
         # One is the page's, two wait for the next visitor.
         first = eventually(lambda: kernels(server.process.pid), 3)
         seen.page.reload()
@@ -162,7 +159,6 @@ def test_a_page_that_is_left_takes_its_kernel_with_it(
         second = eventually(lambda: kernels(server.process.pid), 3)
         # The one that was left is gone, and one that waited has become the page's.
         assert len(set(first) & set(second)) == 2
-    server.stop()
 
 
 def test_whose_usage_it_is_can_be_read_at_every_width(browser: Browser, server: Server) -> None:

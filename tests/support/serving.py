@@ -8,8 +8,7 @@ import signal
 import socket
 import subprocess
 import sys
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -36,7 +35,7 @@ def analytics(*arguments: str, url: str) -> subprocess.CompletedProcess[str]:
 
 @dataclass
 class Server:
-    """A running `analytics dashboard` or `analytics serve`."""
+    """A running `analytics dashboard` or `analytics serve`, stopped where its block ends."""
 
     process: subprocess.Popen[str]
     link: str
@@ -55,8 +54,18 @@ class Server:
         """Stop as a service manager would; returns what else was printed."""
         if self.process.poll() is None:
             self.process.send_signal(signal.SIGTERM)
-        rest, _ = self.process.communicate(timeout=20)
+        try:
+            rest, _ = self.process.communicate(timeout=20)
+        except subprocess.TimeoutExpired:
+            self.process.kill()
+            raise
         return rest
+
+    def __enter__(self) -> Server:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.stop()
 
 
 def free_port() -> int:
@@ -104,14 +113,6 @@ def _started(
     program = ["-c", script] if prelude else ["-m", "analytics_core.cli"]
     told = {"ANALYTICS_DATABASE_URL": url, **{k: v for k, v in environment.items() if v}}
     return _launched([*program, *command], folder, log, told, url)
-
-
-@contextmanager
-def running(url: str, user: str, folder: Path, *, prelude: str = "") -> Iterator[Server]:
-    """A server as `start` starts it, stopped at the end."""
-    server = start(url, user, folder, prelude=prelude)
-    yield server
-    server.stop()
 
 
 def start_notebook(

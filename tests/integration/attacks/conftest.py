@@ -40,9 +40,8 @@ def url(tmp_path_factory: pytest.TempPathFactory) -> str:
 @pytest.fixture(scope="module")
 def server(url: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     """One server, at which everybody is."""
-    server = start_for_many(url, tmp_path_factory.mktemp("server"))
-    yield server
-    server.stop()
+    with start_for_many(url, tmp_path_factory.mktemp("server")) as server:
+        yield server
 
 
 @pytest.fixture(scope="module")

@@ -7,6 +7,7 @@ import re
 import socket
 import time
 from collections.abc import Iterator
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
@@ -203,15 +204,14 @@ def test_a_database_that_is_away_is_told_without_its_address(
 ) -> None:
     copy = tmp_path / "copy.db"
     copy.write_bytes(Path(people_url.removeprefix("sqlite:///")).read_bytes())
-    running = start_for_many(f"sqlite:///{copy}", tmp_path)
-    copy.rename(tmp_path / "away.db")
-    ready = Client(running).ask("/readyz")
-    link = f"/?token={token('u3')}"
-    away = Client(running).ask(link)
-    live = Client(running).ask("/healthz").status
-    (tmp_path / "away.db").rename(copy)
-    back = Client(running).ask(link)
-    running.stop()
+    with start_for_many(f"sqlite:///{copy}", tmp_path) as running:
+        copy.rename(tmp_path / "away.db")
+        ready = Client(running).ask("/readyz")
+        link = f"/?token={token('u3')}"
+        away = Client(running).ask(link)
+        live = Client(running).ask("/healthz").status
+        (tmp_path / "away.db").rename(copy)
+        back = Client(running).ask(link)
     assert (ready.status, live) == (503, 200)
     assert "does not answer" in ready.body
     assert str(tmp_path) not in ready.body
@@ -225,17 +225,16 @@ def restarted(people_url: str, tmp_path_factory: pytest.TempPathFactory) -> Iter
     """Starts servers of one deployment, one after the other."""
     folder = tmp_path_factory.mktemp("restarted")
     port = str(free_port())
-    running: list[Server] = []
+    with ExitStack() as running:
 
-    def again(keys: str) -> Server:
-        for one in running:
-            one.stop()
-        environment = {"ANALYTICS_TOKEN_KEYS": keys, "ANALYTICS_PORT": port}
-        running.append(start_for_many(people_url, folder, environment=environment))
-        return running[-1]
+        def again(keys: str) -> Server:
+            running.close()
+            environment = {"ANALYTICS_TOKEN_KEYS": keys, "ANALYTICS_PORT": port}
+            return running.enter_context(
+                start_for_many(people_url, folder, environment=environment)
+            )
 
-    yield again
-    running[-1].stop()
+        yield again
 
 
 def test_a_restart_loses_no_visitor_and_no_memory_of_links_and_keys_rotate(restarted: Any) -> None:
@@ -258,18 +257,19 @@ def test_a_proxy_is_believed_when_it_shows_the_secret(people_url: str, tmp_path:
         "ANALYTICS_PROXY_HEADER": "X-Forwarded-Email",
         "ANALYTICS_PROXY_SECRET": SECRET,
     }
-    running = start_for_many(people_url, tmp_path, environment=environment)
-    shown = {"X_Forwarded_Email": THEO, "X_Usage_Proxy_Secret": SECRET}
-    theo = Client(running)
-    page = theo.ask("/", **shown)
-    assert page.card["renders"] == str(THEOS_RENDERS)
-    # The next request says again who it is; what the browser keeps opens nothing.
-    is_refusal(theo.ask("/"))
-    is_refusal(Client(running).ask("/", X_Forwarded_Email=THEO))
-    is_refusal(Client(running).ask("/", **{**shown, "X_Usage_Proxy_Secret": "guessed"}))
-    is_refusal(Client(running).ask("/", **{**shown, "X_Forwarded_Email": f"{THEO},{studio.MARA}"}))
-    is_refusal(Client(running).ask(f"/?token={token('u1')}"))
-    running.stop()
+    with start_for_many(people_url, tmp_path, environment=environment) as running:
+        shown = {"X_Forwarded_Email": THEO, "X_Usage_Proxy_Secret": SECRET}
+        theo = Client(running)
+        page = theo.ask("/", **shown)
+        assert page.card["renders"] == str(THEOS_RENDERS)
+        # The next request says again who it is; what the browser keeps opens nothing.
+        is_refusal(theo.ask("/"))
+        is_refusal(Client(running).ask("/", X_Forwarded_Email=THEO))
+        is_refusal(Client(running).ask("/", **{**shown, "X_Usage_Proxy_Secret": "guessed"}))
+        is_refusal(
+            Client(running).ask("/", **{**shown, "X_Forwarded_Email": f"{THEO},{studio.MARA}"})
+        )
+        is_refusal(Client(running).ask(f"/?token={token('u1')}"))
 
 
 def test_over_the_unix_socket_the_proxy_needs_no_secret(people_url: str, tmp_path: Path) -> None:
@@ -279,16 +279,15 @@ def test_over_the_unix_socket_the_proxy_needs_no_secret(people_url: str, tmp_pat
         "ANALYTICS_SOCKET": str(path),
         "ANALYTICS_ORIGINS": "https://usage.example.com",
     }
-    running = start_for_many(people_url, tmp_path, environment=environment)
-    assert running.link == "https://usage.example.com/"
-    assert path.stat().st_mode & 0o777 == 0o660
-    connection = http.client.HTTPConnection("usage.example.com")
-    connection.sock = socket.socket(socket.AF_UNIX)
-    connection.sock.connect(str(path))
-    connection.request("GET", "/", headers={"X-Forwarded-Email": THEO})
-    answer = connection.getresponse()
-    body = answer.read().decode()
-    running.stop()
+    with start_for_many(people_url, tmp_path, environment=environment) as running:
+        assert running.link == "https://usage.example.com/"
+        assert path.stat().st_mode & 0o777 == 0o660
+        connection = http.client.HTTPConnection("usage.example.com")
+        connection.sock = socket.socket(socket.AF_UNIX)
+        connection.sock.connect(str(path))
+        connection.request("GET", "/", headers={"X-Forwarded-Email": THEO})
+        answer = connection.getresponse()
+        body = answer.read().decode()
     assert answer.status == 200
     assert f'data-value="{THEOS_RENDERS}"' in body
     assert "; Secure; SameSite=Strict" in str(answer.headers.get_all("Set-Cookie"))
@@ -297,15 +296,14 @@ def test_over_the_unix_socket_the_proxy_needs_no_secret(people_url: str, tmp_pat
 def test_the_products_own_cookie_says_who_it_is_as_long_as_it_is_good(
     people_url: str, tmp_path: Path
 ) -> None:
-    running = start_for_many(
+    with start_for_many(
         people_url, tmp_path, environment={"ANALYTICS_TOKEN_COOKIE": "usage-token"}
-    )
-    good = token("u3", jti=None, exp=int(time.time()) + 3_000)
-    theo = Client(running, {"usage-token": good})
-    assert theo.ask("/").card["renders"] == str(THEOS_RENDERS)
-    theo.jar["usage-token"] = token("u3", jti=None, iat=NOW - 900, exp=NOW - 600)
-    is_refusal(theo.ask("/"))
-    running.stop()
+    ) as running:
+        good = token("u3", jti=None, exp=int(time.time()) + 3_000)
+        theo = Client(running, {"usage-token": good})
+        assert theo.ask("/").card["renders"] == str(THEOS_RENDERS)
+        theo.jar["usage-token"] = token("u3", jti=None, iat=NOW - 900, exp=NOW - 600)
+        is_refusal(theo.ask("/"))
 
 
 def test_embedded_its_cookies_are_of_the_site_that_embeds(people_url: str, tmp_path: Path) -> None:
@@ -315,12 +313,11 @@ def test_embedded_its_cookies_are_of_the_site_that_embeds(people_url: str, tmp_p
         "ANALYTICS_ORIGINS": "https://usage.example.com",
         "ANALYTICS_FRAME_ANCESTORS": "https://app.example.org https://www.example.org",
     }
-    running = start_for_many(people_url, tmp_path, environment=environment)
-    running.link = f"http://127.0.0.1:{port}/"
-    link = f"/?token={token('u3')}"
-    page = Client(running).ask(link, Host="usage.example.com")
-    here = Client(running).ask(f"/?token={token('u3')}")
-    running.stop()
+    with start_for_many(people_url, tmp_path, environment=environment) as running:
+        running.link = f"http://127.0.0.1:{port}/"
+        link = f"/?token={token('u3')}"
+        page = Client(running).ask(link, Host="usage.example.com")
+        here = Client(running).ask(f"/?token={token('u3')}")
     assert len(page.cookies) == 2
     session, xsrf = sorted(page.cookies)
     assert session.startswith("__Host-usage=")
@@ -336,14 +333,13 @@ def test_a_server_that_was_granted_one_user_shows_nobody_else(
     people_url: str, tmp_path: Path
 ) -> None:
     environment = {"ANALYTICS_GRANT": '{"users": ["u3"]}'}
-    running = start_for_many(people_url, tmp_path, environment=environment)
-    assert come(running, "u3").ask("/").card["renders"] == str(THEOS_RENDERS)
-    is_refusal(Client(running).come("u1"))
-    for said in ({"role": "operator"}, {"users": ["u1", "u3"]}):
-        page = Client(running).come("somebody", **said)
-        assert page.card == {}
-        assert "Studio" not in page.body
-    running.stop()
+    with start_for_many(people_url, tmp_path, environment=environment) as running:
+        assert come(running, "u3").ask("/").card["renders"] == str(THEOS_RENDERS)
+        is_refusal(Client(running).come("u1"))
+        for said in ({"role": "operator"}, {"users": ["u1", "u3"]}):
+            page = Client(running).come("somebody", **said)
+            assert page.card == {}
+            assert "Studio" not in page.body
 
 
 @pytest.mark.parametrize(

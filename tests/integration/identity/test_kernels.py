@@ -172,13 +172,12 @@ def test_kernels_say_their_visitors_numbers_whatever_the_address_and_headers_say
 
 @pytest.fixture
 def small(people_url: str, tmp_path: Path) -> Iterator[Server]:
-    running = start_for_many(
+    with start_for_many(
         people_url,
         tmp_path,
         environment={"ANALYTICS_PAGES_PER_VISITOR": "2", "ANALYTICS_MOST_PAGES": "3"},
-    )
-    yield running
-    running.stop()
+    ) as running:
+        yield running
 
 
 def test_limits_are_told_in_words_and_leave_others_their_pages(small: Server) -> None:

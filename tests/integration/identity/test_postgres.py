@@ -48,9 +48,8 @@ def reading(database: Guarded) -> dict[str, str]:
 @pytest.fixture(scope="module")
 def server(database: Guarded, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     folder = tmp_path_factory.mktemp("server")
-    running = start_for_many(database.owner, folder, environment=reading(database))
-    yield running
-    running.stop()
+    with start_for_many(database.owner, folder, environment=reading(database)) as running:
+        yield running
 
 
 def shown(client: Client) -> str:

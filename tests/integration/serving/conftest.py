@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import pytest
 
 from tests.support import studio
-from tests.support.serving import Server, running, studio_in
+from tests.support.serving import Server, start, studio_in
 
 
 @pytest.fixture(scope="module")
@@ -17,5 +17,5 @@ def url(tmp_path_factory: pytest.TempPathFactory) -> str:
 
 @pytest.fixture(scope="module")
 def server(url: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    with running(url, studio.MARA, tmp_path_factory.mktemp("server")) as server:
+    with start(url, studio.MARA, tmp_path_factory.mktemp("server")) as server:
         yield server

@@ -10,7 +10,7 @@ import pytest
 
 from tests.support import studio
 from tests.support.attacks.sessions import Answer, Session, ask, page_by_link
-from tests.support.serving import Server, running, start_for_many
+from tests.support.serving import Server, start, start_for_many
 
 # The command, whose page fails in a way that nobody expected.
 BROKEN = """
@@ -27,7 +27,7 @@ HTML = {"Accept": "text/html,*/*"}
 @pytest.fixture(scope="module")
 def server(url: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     folder = tmp_path_factory.mktemp("broken")
-    with running(url, studio.MARA, folder, prelude=BROKEN) as server:
+    with start(url, studio.MARA, folder, prelude=BROKEN) as server:
         yield server
 
 
@@ -133,8 +133,7 @@ def test_why_it_went_wrong_is_in_the_log_and_the_query_is_not(
 
 def test_sites_that_may_embed_the_page_are_named(url: str, tmp_path: Path) -> None:
     sites = "https://app.example.com https://b.example.com"
-    server = start_for_many(url, tmp_path, environment={"ANALYTICS_FRAME_ANCESTORS": sites})
-    answer = ask(server.host, "GET", "/")
-    server.stop()
+    with start_for_many(url, tmp_path, environment={"ANALYTICS_FRAME_ANCESTORS": sites}) as server:
+        answer = ask(server.host, "GET", "/")
     assert directives(answer)["frame-ancestors"] == sites
     assert "X-Frame-Options" not in answer.headers

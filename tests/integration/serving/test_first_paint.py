@@ -16,7 +16,7 @@ import pytest
 from tests.integration.serving.test_server import get
 from tests.support import studio
 from tests.support.kernels import kernels
-from tests.support.serving import Server, analytics, running, start, ticket
+from tests.support.serving import Server, analytics, start, ticket
 
 # The command without any kernel that could be started.
 NO_KERNELS = """
@@ -30,7 +30,7 @@ QuietKernels.start_kernel = none
 @pytest.fixture(scope="module")
 def without_kernels(url: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     folder = tmp_path_factory.mktemp("without")
-    with running(url, studio.MARA, folder, prelude=NO_KERNELS) as server:
+    with start(url, studio.MARA, folder, prelude=NO_KERNELS) as server:
         yield server
 
 
@@ -153,32 +153,31 @@ def test_too_many_pages_are_told_in_a_page_of_its_own(
     url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("ANALYTICS_MOST_PAGES", "1")
-    full = start(url, studio.MARA, tmp_path)
-    _, body, cookie = get(full, f"/?token={full.token}")
-    _, second, _ = get(full, f"/?token={full.token}")
-    opened = json.loads(get(full, ticket(body), Cookie=cookie)[1])
-    assert "kernel" in opened, full.log.read_text()
-    status, third, _ = get(full, f"/?token={full.token}", Accept="text/html")
-    assert status == 503
-    assert "Too many pages are open" in third
-    assert "Try again" in third
-    assert get(full, ticket(second), Cookie=cookie)[:2] == (503, '{"problem": "full"}')
-    # Room again once a page is left.
-    xsrf = re.search(r"_xsrf=([^;]+)", cookie)
-    assert xsrf
-    connection = http.client.HTTPConnection(full.host, timeout=30)
-    connection.request(
-        "POST",
-        f"/voila/api/shutdown/{opened['kernel']}",
-        body=f"_xsrf={xsrf[1]}",
-        headers={"Cookie": cookie, "Content-Type": "application/x-www-form-urlencoded"},
-    )
-    assert connection.getresponse().status == 204
-    deadline = time.monotonic() + 10
-    while get(full, f"/?token={full.token}")[0] != 200 and time.monotonic() < deadline:
-        time.sleep(0.1)
-    assert get(full, f"/?token={full.token}")[0] == 200
-    full.stop()
+    with start(url, studio.MARA, tmp_path) as full:
+        _, body, cookie = get(full, f"/?token={full.token}")
+        _, second, _ = get(full, f"/?token={full.token}")
+        opened = json.loads(get(full, ticket(body), Cookie=cookie)[1])
+        assert "kernel" in opened, full.log.read_text()
+        status, third, _ = get(full, f"/?token={full.token}", Accept="text/html")
+        assert status == 503
+        assert "Too many pages are open" in third
+        assert "Try again" in third
+        assert get(full, ticket(second), Cookie=cookie)[:2] == (503, '{"problem": "full"}')
+        # Room again once a page is left.
+        xsrf = re.search(r"_xsrf=([^;]+)", cookie)
+        assert xsrf
+        connection = http.client.HTTPConnection(full.host, timeout=30)
+        connection.request(
+            "POST",
+            f"/voila/api/shutdown/{opened['kernel']}",
+            body=f"_xsrf={xsrf[1]}",
+            headers={"Cookie": cookie, "Content-Type": "application/x-www-form-urlencoded"},
+        )
+        assert connection.getresponse().status == 204
+        deadline = time.monotonic() + 10
+        while get(full, f"/?token={full.token}")[0] != 200 and time.monotonic() < deadline:
+            time.sleep(0.1)
+        assert get(full, f"/?token={full.token}")[0] == 200
 
 
 def test_a_kernel_that_dies_while_it_becomes_a_page_is_followed_by_another(
@@ -197,12 +196,11 @@ def test_a_kernel_that_dies_while_it_becomes_a_page_is_followed_by_another(
         "    return kernel\n"
         "WarmPool.take = took\n"
     )
-    running = start(url, studio.MARA, tmp_path, prelude=dying)
-    _, body, cookie = get(running, f"/?token={running.token}")
-    started = time.monotonic()
-    status, opened, _ = get(running, ticket(body), Cookie=cookie)
-    assert status == 200
-    assert json.loads(opened)["root"]
-    assert time.monotonic() - started < 30
-    assert "another kernel for a page: KernelGone" in running.log.read_text()
-    running.stop()
+    with start(url, studio.MARA, tmp_path, prelude=dying) as running:
+        _, body, cookie = get(running, f"/?token={running.token}")
+        started = time.monotonic()
+        status, opened, _ = get(running, ticket(body), Cookie=cookie)
+        assert status == 200
+        assert json.loads(opened)["root"]
+        assert time.monotonic() - started < 30
+        assert "another kernel for a page: KernelGone" in running.log.read_text()

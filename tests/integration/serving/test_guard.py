@@ -27,18 +27,17 @@ HEARINGS = '{"@jupyter-widgets/controls.BoxModel": Hearing(takes=lambda told: to
 
 
 def test_a_visitor_hears_of_widgets_alone(tmp_path: Path) -> None:
-    server = start_notebook(tmp_path, CELL, hearings=HEARINGS)
-    page = page_by_link(server)
-    box = page.widget("BoxModel")
-    came = b""
-    for _ in range(10):
-        told = {"comm_id": box, "data": {"method": "custom", "content": "fail"}}
-        page.socket.send_binary(message("comm_msg", told)[0])
-        state, more = page.state_of(box)
-        came += more
-        time.sleep(0.05)
-    page.close()
-    server.stop()
+    with start_notebook(tmp_path, CELL, hearings=HEARINGS) as server:
+        page = page_by_link(server)
+        box = page.widget("BoxModel")
+        came = b""
+        for _ in range(10):
+            told = {"comm_id": box, "data": {"method": "custom", "content": "fail"}}
+            page.socket.send_binary(message("comm_msg", told)[0])
+            state, more = page.state_of(box)
+            came += more
+            time.sleep(0.05)
+        page.close()
     assert state["_model_name"] == "BoxModel"
     assert b"comm_msg" in came
     assert b"7f3a" not in came

@@ -34,15 +34,14 @@ with open({path!r}, "w") as file:
 @pytest.mark.parametrize("forked", [True, False], ids=["forked", "ordinary"])
 def test_a_kernel_is_given_what_it_needs_and_no_secret(tmp_path: Path, forked: bool) -> None:
     told = tmp_path / "told.json"
-    server = start_notebook(
+    with start_notebook(
         tmp_path,
         TELL.format(path=str(told)),
         prelude=f"from analytics_core.kernels import client\nclient.is_possible = lambda: {forked}",
         environment=SECRETS | GIVEN | GRANT,
-    )
-    _, body, cookie = get(server, f"/?token={server.token}")
-    status, _, _ = get(server, ticket(body), Cookie=cookie)
-    server.stop()
+    ) as server:
+        _, body, cookie = get(server, f"/?token={server.token}")
+        status, _, _ = get(server, ticket(body), Cookie=cookie)
     assert status == 200, server.log.read_text()
     everything = json.loads(told.read_text())
     # An ordinary kernel's parent is the server, which has what it was started with.

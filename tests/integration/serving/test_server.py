@@ -125,30 +125,30 @@ def test_a_port_that_is_taken_is_one_clear_line(url: str) -> None:
 def test_stopping_leaves_no_kernel_and_prints_nothing_more(
     url: str, tmp_path: Path, stopping: signal.Signals
 ) -> None:
-    running = start(url, studio.MARA, tmp_path)
-    _, body, cookie = get(running, f"/?token={running.token}")
-    assert get(running, ticket(body), Cookie=cookie)[0] == 200
-    started = kernels(running.process.pid)
-    assert started
-    running.process.send_signal(stopping)
-    assert running.process.communicate(timeout=20)[0] == ""
-    deadline = time.monotonic() + 10
-    while any(map(_runs, started)) and time.monotonic() < deadline:
-        time.sleep(0.1)
-    assert not any(map(_runs, started))
-    assert running.process.returncode == 0
+    with start(url, studio.MARA, tmp_path) as running:
+        _, body, cookie = get(running, f"/?token={running.token}")
+        assert get(running, ticket(body), Cookie=cookie)[0] == 200
+        started = kernels(running.process.pid)
+        assert started
+        running.process.send_signal(stopping)
+        assert running.process.communicate(timeout=20)[0] == ""
+        deadline = time.monotonic() + 10
+        while any(map(_runs, started)) and time.monotonic() < deadline:
+            time.sleep(0.1)
+        assert not any(map(_runs, started))
+        assert running.process.returncode == 0
 
 
 @pytest.mark.parametrize("seconds", [0.0, 0.1, 0.3])
 def test_stopping_while_kernels_are_being_started_is_as_clean(
     url: str, tmp_path: Path, seconds: float
 ) -> None:
-    running = start(url, studio.MARA, tmp_path)
-    time.sleep(seconds)
-    running.process.terminate()
-    running.process.communicate(timeout=20)
-    assert running.process.returncode == 0
-    assert "unexpected" not in running.log.read_text()
+    with start(url, studio.MARA, tmp_path) as running:
+        time.sleep(seconds)
+        running.process.terminate()
+        running.process.communicate(timeout=20)
+        assert running.process.returncode == 0
+        assert "unexpected" not in running.log.read_text()
 
 
 def test_the_server_starts_without_compiling_a_grammar() -> None:
@@ -160,17 +160,15 @@ def test_the_server_starts_without_compiling_a_grammar() -> None:
 def test_without_a_port_a_second_server_takes_the_next_one(
     server: Server, url: str, tmp_path: Path
 ) -> None:
-    second = start(url, studio.MARA, tmp_path)
-    second.stop()
-    assert second.host != server.host
+    with start(url, studio.MARA, tmp_path) as second:
+        assert second.host != server.host
 
 
 def test_a_notebook_that_fails_shows_plain_words_and_logs_the_reason(tmp_path: Path) -> None:
-    failing = start_notebook(tmp_path, "raise RuntimeError('what went ' + 'wrong inside')")
-    status, body, cookie = get(failing, f"/?token={failing.token}")
-    assert (status, "<p>painted</p>" in body) == (200, True)
-    status, body, _ = get(failing, ticket(body), Cookie=cookie)
-    failing.stop()
+    with start_notebook(tmp_path, "raise RuntimeError('what went ' + 'wrong inside')") as failing:
+        status, body, cookie = get(failing, f"/?token={failing.token}")
+        assert (status, "<p>painted</p>" in body) == (200, True)
+        status, body, _ = get(failing, ticket(body), Cookie=cookie)
     assert (status, json.loads(body)) == (500, {"problem": "failed"})
     assert "what went wrong inside" in failing.log.read_text()
 
