@@ -184,6 +184,18 @@ class Desk:
         taking.add_done_callback(done)
         return taking
 
+    async def let_go(self, taking: asyncio.Task[ReadyKernel]) -> None:
+        """End a kernel that was taken for nothing."""
+        await asyncio.wait([taking])
+        if taking.exception() is None:
+            kernel = taking.result()
+            kernel.client.stop_channels()
+            await self.end(kernel)
+
+    async def end(self, kernel: ReadyKernel) -> None:
+        if kernel.id in self.kernels:
+            await self.kernels.shutdown_kernel(kernel.id, now=True)  # type: ignore[no-untyped-call]
+
 
 class Page(Personal):
     """The page, painted; it also lets the browser's next requests through the gate."""
@@ -199,7 +211,7 @@ class Page(Personal):
         _ = self.xsrf_token
         if desk.is_full or desk.easel.is_busy(visitor):
             self.set_header("Retry-After", "60")
-            self.tell(_FULL if desk.is_full else _MANY)
+            self.tell(_MANY if desk.easel.is_busy(visitor) else _FULL)
             return
         painting = desk.easel.paint(visitor, self.request.query)
         ticket = desk.tickets.give(visitor, painting)
@@ -229,11 +241,12 @@ class Opening(Personal):
         self.set_header("Content-Type", "application/json")
         painting = desk.tickets.redeem(self.visitor, ticket)
         if painting is None:
-            self._refuse(410, "gone")
-        elif desk.is_full:
-            self._refuse(503, "full")
+            self.finish(self._problem(410, "gone"))
+        # First what its visitor can do something about, which may also make room.
         elif not await desk.has_room(self.visitor):
-            self._refuse(429, "many")
+            self.finish(self._problem(429, "many"))
+        elif desk.is_full:
+            self.finish(self._problem(503, "full"))
         else:
             desk.pool.page_begins()
             try:
@@ -241,28 +254,33 @@ class Opening(Personal):
             finally:
                 desk.pool.page_is_there()
 
-    def _refuse(self, status: int, problem: str) -> None:
+    def _problem(self, status: int, problem: str) -> str:
         self.set_status(status)
-        self.finish(json_encode({"problem": problem}))
+        return json_encode({"problem": problem})
 
     async def _open(self, painting: asyncio.Future[Painted]) -> str:
+        desk = self._desk
         # Side by side: where none is ready, a kernel takes longer than the painting.
-        taking = self._desk.take(self.visitor)
+        taking = None if painting.done() else desk.take(self.visitor)
         try:
             painted = await asyncio.shield(painting)
+            if not painted.grant:
+                return self._problem(503, "unavailable")
+            first, taking = taking or desk.take(self.visitor), None
             try:
-                return await self._run_in(await taking, painted)
+                return await self._run_in(await first, painted)
             except CellFailed:
                 raise
             except Exception as gone:
                 # A kernel may die at any moment; another one is as good.
                 log.warning("another kernel for a page: %r", gone)
-                return await self._run_in(await self._desk.take(self.visitor), painted)
+                return await self._run_in(await desk.take(self.visitor), painted)
         except Exception:
             log.exception("no kernel for a page")
-            taking.cancel()
-            self.set_status(500)
-            return json_encode({"problem": "failed"})
+            return self._problem(500, "failed")
+        finally:
+            if taking is not None:
+                await desk.let_go(taking)
 
     async def _run_in(self, kernel: ReadyKernel, painted: Painted) -> str:
         desk = self._desk
@@ -278,8 +296,7 @@ class Opening(Personal):
                 conversation.announced(message["type"], message["content"])
         except BaseException:
             running.cancel()
-            if kernel.id in desk.kernels:
-                await desk.kernels.shutdown_kernel(kernel.id, now=True)  # type: ignore[no-untyped-call]
+            await desk.end(kernel)
             raise
         finally:
             kernel.client.stop_channels()

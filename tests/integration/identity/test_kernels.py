@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import http.client
 import json
 import os
+import shutil
 import signal
 import time
 import uuid
@@ -217,3 +219,86 @@ def test_a_kernel_that_died_is_gone_and_never_started_anew(small: Server) -> Non
     # Another one is given to the same page's next request.
     again, _ = mara.open_kernel(mara.ask("/"))
     assert again != kernel
+
+
+# What a page asks of its kernel comes before the painting is there.
+SLOW = """
+import time
+from dashboards.first_paint import FirstPaint
+paint = FirstPaint.paint
+def slowly(self, visitor, query):
+    time.sleep(1)
+    if query == "fail=1":
+        raise RuntimeError("nothing is painted")
+    return paint(self, visitor, query)
+FirstPaint.paint = slowly
+"""
+ONE = {"ANALYTICS_MOST_PAGES": "1", "ANALYTICS_WARM_KERNELS": "1"}
+
+
+def ask_at_once(client: Client, path: str) -> Answer:
+    """What a page's kernel says, asked for as browsers do: while the page is being painted."""
+    connection = http.client.HTTPConnection(client.server.host, timeout=60)
+    connection.request("GET", path, headers={"Cookie": client.cookie})
+    page, head = connection.getresponse(), ""
+    while "</head>" not in head:
+        head += page.read1().decode()
+    answer = client.ask(ticket(head))
+    connection.close()
+    return answer
+
+
+@pytest.fixture
+def copied(people_url: str, tmp_path: Path) -> Path:
+    """A database that may go away."""
+    copy = tmp_path / "copy.db"
+    shutil.copy(people_url.removeprefix("sqlite:///"), copy)
+    return copy
+
+
+def test_where_nothing_can_be_granted_no_kernel_is_taken(copied: Path, tmp_path: Path) -> None:
+    with start_for_many(f"sqlite:///{copied}", tmp_path, environment=ONE) as running:
+        assert eventually(lambda: len(kernels(running.process.pid)) == 1)
+        waiting = kernels(running.process.pid)
+        away = copied.rename(tmp_path / "away.db")
+        operator = Client(running)
+        page = operator.come("ops", role="operator")
+        assert "does not answer right now" in page.body
+        answer = operator.ask(ticket(page.body))
+        assert (answer.status, json.loads(answer.body)) == (503, {"problem": "unavailable"})
+        assert kernels(running.process.pid) == waiting
+        away.rename(copied)
+        operator.open_kernel(operator.ask("/"))
+
+
+def test_a_kernel_that_was_taken_before_nothing_could_be_granted_is_let_go(
+    copied: Path, tmp_path: Path
+) -> None:
+    with start_for_many(f"sqlite:///{copied}", tmp_path, prelude=SLOW, environment=ONE) as running:
+        away = copied.rename(tmp_path / "away.db")
+        operator = come(running, "ops", role="operator")
+        answer = ask_at_once(operator, "/")
+        assert (answer.status, json.loads(answer.body)) == (503, {"problem": "unavailable"})
+        away.rename(copied)
+        # The one page that may be open is this one.
+        operator.open_kernel(operator.ask("/"))
+
+
+def test_a_painting_that_fails_leaves_no_kernel_behind(people_url: str, tmp_path: Path) -> None:
+    with start_for_many(people_url, tmp_path, prelude=SLOW, environment=ONE) as running:
+        theo = come(running, "u3")
+        answer = ask_at_once(theo, "/?fail=1")
+        assert (answer.status, json.loads(answer.body)) == (500, {"problem": "failed"})
+        theo.open_kernel(theo.ask("/"))
+
+
+def test_who_has_all_pages_of_a_full_server_is_told_of_their_own(
+    people_url: str, tmp_path: Path
+) -> None:
+    environment = {"ANALYTICS_PAGES_PER_VISITOR": "1", "ANALYTICS_MOST_PAGES": "1"}
+    with start_for_many(people_url, tmp_path, environment=environment) as running:
+        theo, mara = come(running, "u3"), come(running, "u1")
+        more = [ticket(theo.ask("/").body), ticket(mara.ask("/").body)]
+        theo.open_kernel(theo.ask("/"))
+        said = [one.ask(address) for one, address in zip((theo, mara), more, strict=True)]
+        assert [json.loads(one.body)["problem"] for one in said] == ["many", "full"]

@@ -162,7 +162,7 @@ def test_too_many_pages_are_told_in_a_page_of_its_own(
         assert status == 503
         assert "Too many pages are open" in third
         assert "Try again" in third
-        assert get(full, ticket(second), Cookie=cookie)[:2] == (503, '{"problem": "full"}')
+        assert get(full, ticket(second), Cookie=cookie)[:2] == (429, '{"problem": "many"}')
         # Room again once a page is left.
         xsrf = re.search(r"_xsrf=([^;]+)", cookie)
         assert xsrf

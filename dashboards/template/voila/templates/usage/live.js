@@ -11,6 +11,7 @@
   const LONGEST_WAIT = 5_000;
   const RESUMING = 60_000;
   const RESUMED_AT_MOST = 3;
+  const AGAIN = 30_000;
   const STAYING = 10 * 60_000;
   const PROTOCOL = "v1.kernel.websocket.jupyter.org";
   const VERSION = "2.1.0";
@@ -34,6 +35,7 @@
   const LOST = "The connection to your numbers was lost. Reload the page to go on.";
   const ENDED = "Your visit has ended. Open this page again from where you came, and it goes on.";
   const PROBLEMS = {
+    unavailable: "Your numbers cannot be shown right now. This page tries again by itself.",
     full: "These numbers are right, but too many pages are open for this one to be live. Try again in a minute.",
     many: "These numbers are right, but you have too many pages open for this one to be live. Close one, then reload.",
   };
@@ -486,6 +488,7 @@
     const answer = await fetch(config.opening);
     const { kernel: id, root, messages, problem } = await answer.json();
     if (problem === "gone") return location.reload();
+    if (problem === "unavailable") setTimeout(resume, AGAIN);
     if (problem in PROBLEMS) {
       clearTimeout(slow);
       return notice(PROBLEMS[problem]);
