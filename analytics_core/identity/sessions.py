@@ -49,6 +49,10 @@ class Sessions:
             return None
         return Session(session.visitor, session.link, session.began, now)
 
+    def end_of(self, session: Session) -> int:
+        """The second in which it ends, unless it is renewed before."""
+        return min(session.made + self.seconds, session.began + LONGEST_SECONDS)
+
     def write(self, session: Session) -> str:
         """What the browser keeps."""
         visitor = session.visitor
@@ -61,7 +65,7 @@ class Sessions:
             "link": session.link,
             "began": session.began,
             "iat": session.made,
-            "exp": min(session.made + self.seconds, session.began + LONGEST_SECONDS),
+            "exp": self.end_of(session),
         }
         return sign(self._keys, claims)
 

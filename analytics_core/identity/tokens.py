@@ -38,6 +38,14 @@ class Link:
     expires: float
 
 
+@dataclass(frozen=True, slots=True)
+class Vouched:
+    """Whom a product's cookie names, and until when."""
+
+    claim: Claim
+    expires: float
+
+
 class Tokens:
     """Makes and reads the tokens of one audience. Whatever is wrong raises `TokenRefused`."""
 
@@ -69,9 +77,10 @@ class Tokens:
         except TokenRefused:
             return None
 
-    def read_cookie(self, token: str) -> Claim:
-        """Whom a token in a cookie names, which the product sets and renews."""
-        return _claim(self._read(token, longest=LONGEST_COOKIE_SECONDS))
+    def read_cookie(self, token: str) -> Vouched:
+        """What a token in a cookie says, which the product sets and renews."""
+        claims = self._read(token, longest=LONGEST_COOKIE_SECONDS)
+        return Vouched(_claim(claims), claims["exp"])
 
     def _read(self, token: str, *, longest: int, more: tuple[str, ...] = ()) -> Mapping[str, Any]:
         claims = verify(self._keys, token, self._audience, ("sub", *more))

@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import secrets
+import time
 from collections import Counter, OrderedDict
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -313,7 +314,25 @@ class Here(OwnersOnly):
 
 
 class Channels(OwnersOnly, VoilaKernelWebsocketHandler):  # type: ignore[misc]
-    """The messages of a kernel, for its owner."""
+    """The messages of a kernel, for its owner, for as long as this is believed to be them.
+
+    A page whose visitor was seen since connects again.
+    """
+
+    _ending: asyncio.TimerHandle | None = None
+
+    async def open(self, kernel_id: str) -> None:
+        application = cast(GatedApplication, self.application)
+        until = application.admission_of(self.request).until
+        if until is not None:
+            loop = asyncio.get_running_loop()
+            self._ending = loop.call_later(until - time.time(), self.close)
+        await super().open(kernel_id)
+
+    def on_close(self) -> None:
+        if self._ending is not None:
+            self._ending.cancel()
+        super().on_close()
 
 
 class Leaving(OwnersOnly, VoilaShutdownKernelHandler):  # type: ignore[misc]

@@ -20,7 +20,7 @@ from analytics_core.errors import NotAdmitted, SettingsError, TokenRefused
 from analytics_core.identity.keys import Keys
 from analytics_core.identity.proxy import Proxy
 from analytics_core.identity.sessions import Session, Sessions
-from analytics_core.identity.tokens import Link, Tokens
+from analytics_core.identity.tokens import LEEWAY_SECONDS, Link, Tokens
 from analytics_core.identity.used_links import UsedLinks
 from analytics_core.identity.visitor import Claim, Kind, Visitor
 from analytics_core.model.user import User
@@ -35,11 +35,12 @@ _MOST_KNOWN = 10_000
 
 @dataclass(frozen=True, slots=True)
 class Admission:
-    """Who a request was verified to be from, and what by."""
+    """Who a request was verified to be from, what by, and until which second that is believed."""
 
     who: Visitor | Claim
     link: Link | None = None
     session: Session | None = None
+    until: float | None = None
 
 
 class Ways(Protocol):
@@ -162,13 +163,14 @@ class Entrance:
         if token := token_of(request) if request.path == "/" else "":
             # The same browser, reloading the address it came by.
             if session is not None and session.link == by.tokens.id_of_link(token):
-                return Admission(session.visitor, session=session)
+                return _of_session(session, by.sessions)
             link = by.tokens.read_link(token)
             return Admission(link.claim, link=link)
         if by.cookie and (token := cookie_of(request, by.cookie)):
-            return Admission(by.tokens.read_cookie(token))
+            vouched = by.tokens.read_cookie(token)
+            return Admission(vouched.claim, until=vouched.expires + LEEWAY_SECONDS)
         if session is not None:
-            return Admission(session.visitor, session=session)
+            return _of_session(session, by.sessions)
         raise NotAdmitted("nothing shows who is asking")
 
     async def visitor(self, admission: Admission) -> Visitor:
@@ -216,6 +218,11 @@ class Entrance:
             return sessions.read(cookie_of(request, self._cookies.session_name))
         except TokenRefused:
             return None
+
+
+def _of_session(session: Session, sessions: Sessions) -> Admission:
+    until = sessions.end_of(session) + LEEWAY_SECONDS
+    return Admission(session.visitor, session=session, until=until)
 
 
 class Directory:

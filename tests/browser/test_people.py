@@ -6,6 +6,7 @@ import http.server
 import os
 import random
 import re
+import shutil
 import signal
 import threading
 import time
@@ -17,6 +18,7 @@ from urllib.parse import quote, unquote
 import pytest
 from playwright.sync_api import Browser, BrowserContext, Frame, Page, expect
 
+from analytics_core.identity.tokens import LEEWAY_SECONDS
 from tests.browser.dashboard import LONG_MS, MARKS
 from tests.support.kernels import kernels
 from tests.support.serving import Server, analytics, start, start_for_many
@@ -252,6 +254,44 @@ def test_a_visit_that_has_ended_says_so_and_does_not_try_for_ever(
             "Your visit has ended", timeout=LONG_MS
         )
         assert page.evaluate("window.before")
+
+
+def test_a_page_says_when_its_visitor_is_not_known_any_more(
+    context: BrowserContext, people_url: str, tmp_path: Path
+) -> None:
+    environment = {"ANALYTICS_TOKEN_COOKIE": "usage-token"}
+    with start_for_many(people_url, tmp_path, environment=environment) as server:
+        end = int(time.time()) - LEEWAY_SECONDS + 15
+        value = token("u3", jti=None, iat=end - 900, exp=end)
+        context.add_cookies([{"name": "usage-token", "value": value, "url": server.link}])
+        page = context.new_page()
+        page.goto(server.link)
+        assert live(page) == str(THEOS_RENDERS)
+        # By itself: its socket is closed.
+        notice = page.locator(".usage-notice")
+        expect(notice).to_contain_text("Your visit has ended", timeout=LONG_MS)
+
+
+def test_where_nothing_can_be_granted_the_page_says_so_and_tries_again(
+    context: BrowserContext, people_url: str, tmp_path: Path
+) -> None:
+    copy = tmp_path / "copy.db"
+    shutil.copy(people_url.removeprefix("sqlite:///"), copy)
+    with start_for_many(f"sqlite:///{copy}", tmp_path) as server:
+        away = copy.rename(tmp_path / "away.db")
+        page = context.new_page()
+        page.clock.install()
+        # What an operator reads is noted first.
+        page.goto(f"{server.link}?tab=renders&token={token('ops', role='operator')}")
+        expect(page.locator(".problem")).to_contain_text("does not answer right now")
+        notice = page.locator(".usage-notice")
+        expect(notice).to_contain_text("cannot be shown right now", timeout=LONG_MS)
+        assert "These numbers are right" not in page.content()
+        marked(page)
+        away.rename(copy)
+        page.clock.fast_forward("00:31")
+        goes_on(page)
+        assert page.url == f"{server.link}?tab=renders"
 
 
 def test_where_kernels_go_on_dying_the_page_stops_asking(

@@ -11,13 +11,19 @@ import time
 import uuid
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import pytest
 import websocket
 
+from analytics_core import Scope, Settings
+from analytics_core.identity.keys import Keys
+from analytics_core.identity.sessions import LONGEST_SECONDS, Session, Sessions
+from analytics_core.identity.tokens import LEEWAY_SECONDS
+from analytics_core.identity.visitor import Visitor
 from tests.support.kernels import kernels
-from tests.support.serving import Server, start_for_many, ticket
-from tests.support.visitors import THEOS_RENDERS, Answer, Client, come
+from tests.support.serving import KEY, KID, Server, start_for_many, ticket
+from tests.support.visitors import AUDIENCE, THEOS_RENDERS, Answer, Client, come, token
 
 NOBODYS = str(uuid.uuid4())
 EVERY = [
@@ -219,6 +225,45 @@ def test_a_kernel_that_died_is_gone_and_never_started_anew(small: Server) -> Non
     # Another one is given to the same page's next request.
     again, _ = mara.open_kernel(mara.ask("/"))
     assert again != kernel
+
+
+def of_a_session(server: Server, end: int) -> dict[str, str]:
+    """The cookie of a session that has been renewed for as long as one may be."""
+    settings = Settings.read(token_keys=f"{KID}={KEY}")
+    sessions = Sessions(Keys.of(settings), 28_800, AUDIENCE)  # type: ignore[arg-type]
+    visitor = Visitor.of_scope(Scope.user("u3"))
+    session = Session(visitor, "", end - LONGEST_SECONDS, int(time.time()))
+    return {f"usage-{urlsplit(server.link).port}": sessions.write(session)}
+
+
+def of_the_product(_: Server, end: int) -> dict[str, str]:
+    return {"usage-token": token("u3", jti=None, iat=end - 900, exp=end)}
+
+
+@pytest.mark.parametrize("kept", [of_a_session, of_the_product])
+def test_a_socket_is_closed_when_its_visitor_is_not_known_any_more(
+    by_cookie: Server, kept: Callable[[Server, int], dict[str, str]]
+) -> None:
+    end = int(time.time()) - LEEWAY_SECONDS + 10
+    theo = Client(by_cookie, kept(by_cookie, end))
+    kernel, _ = theo.open_kernel(theo.ask("/"))
+    socket = connect(theo, kernel)
+    while socket.recv_data(control_frame=True)[0] != websocket.ABNF.OPCODE_CLOSE:
+        """It goes on until then."""
+    # Before the first ping, which this client would miss.
+    assert 0 <= time.time() - end - LEEWAY_SECONDS < 10
+    socket.close()
+    # Nor does it come back.
+    assert refused(theo, kernel) == 403
+
+
+@pytest.fixture(scope="module")
+def by_cookie(people_url: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    """A server that believes the product's own cookie, too."""
+    folder = tmp_path_factory.mktemp("by_cookie")
+    environment = {"ANALYTICS_TOKEN_COOKIE": "usage-token"}
+    with start_for_many(people_url, folder, environment=environment) as running:
+        yield running
 
 
 # What a page asks of its kernel comes before the painting is there.
