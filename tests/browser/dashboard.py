@@ -16,6 +16,8 @@ from tests.support.serving import Server, analytics
 TABS = ("Overview", "Renders", "Credits", "API usage", "Storage", "Projects")
 # Machines that run other tests meanwhile take their time.
 LONG_MS = 120_000
+# The card of renders, once the page is live.
+LIVE = "#rendered_cells:not(.is-coming) .card[data-key=renders]"
 # What bqplot draws data with.
 MARKS = ".bqplot .line, .bqplot .bar, .bqplot .slice"
 

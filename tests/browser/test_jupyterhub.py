@@ -14,7 +14,9 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
+from tests.browser.dashboard import LIVE
 from tests.support import visitors
+from tests.support.guarded import guarded
 from tests.support.serving import free_port
 
 ROOT = Path(__file__).parents[2]
@@ -32,8 +34,18 @@ c.JupyterHub.proxy_class = "tests.support.splicing.SplicingProxy"
 """
 
 
+@pytest.fixture(scope="module", params=["sqlite", "postgres"])
+def database(request: pytest.FixtureRequest) -> dict[str, str]:
+    """The settings of a database with people, where grants are words or are signed and checked."""
+    if request.param == "sqlite":
+        return {"ANALYTICS_DATABASE_URL": request.getfixturevalue("people_url")}
+    made = guarded(request.getfixturevalue("postgres_server"))
+    visitors.fill(made.url)
+    return {"ANALYTICS_DATABASE_URL": made.owner, "ANALYTICS_READER_URL": made.reader}
+
+
 @pytest.fixture(scope="module")
-def hub(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+def hub(database: dict[str, str], tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     folder = tmp_path_factory.mktemp("hub")
     port, hub_port = free_port(), free_port()
     config = folder / "config.py"
@@ -49,7 +61,7 @@ def hub(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     environment = {
         **os.environ,
         "PATH": f"{BIN}:{os.environ['PATH']}",
-        "ANALYTICS_DATABASE_URL": visitors.people(folder),
+        **database,
         "ANALYTICS_ORIGINS": address,
         "PYTHONPATH": str(ROOT),
     }
@@ -91,6 +103,7 @@ def test_two_users_of_a_hub_see_their_own_numbers(
 ) -> None:
     theo, mara = (log_in(browser, hub, name) for name in ("u3", "u1"))
     assert "Theo Other" in theo.inner_text("main")
+    assert theo.locator(LIVE).get_attribute("data-value") == str(visitors.THEOS_RENDERS)
     assert "Theo Other" not in mara.inner_text("body")
     theo.get_by_role("tab", name="Renders").click()
     expect(theo.locator(".tabpanel.is-selected .panel").first).to_be_visible()

@@ -19,14 +19,13 @@ import pytest
 from playwright.sync_api import Browser, BrowserContext, Frame, Page, expect
 
 from analytics_core.identity.tokens import LEEWAY_SECONDS
-from tests.browser.dashboard import LONG_MS, MARKS
+from tests.browser.dashboard import LIVE, LONG_MS, MARKS
 from tests.support.kernels import kernels
 from tests.support.serving import Server, analytics, start, start_for_many
 from tests.support.visitors import THEOS_RENDERS, token
 
 # How many pages two people open; with PAGE_LOADS=100, a minute and a half.
 LOADS = int(os.environ.get("PAGE_LOADS", "30"))
-LIVE = "#rendered_cells:not(.is-coming) .card[data-key=renders]"
 
 
 @pytest.fixture(scope="module")

@@ -27,6 +27,12 @@ def people(folder: Path) -> str:
     """The URL of a database with the studio's history and another user with few renders."""
     url = f"sqlite:///{folder / 'analytics.db'}"
     assert analytics("init", url=url).returncode == 0
+    fill(url)
+    return url
+
+
+def fill(url: str) -> None:
+    """Write both into a database that has its tables."""
     studio.fill(url)
     now = datetime.now(UTC)
     engine = create_engine(url)
@@ -45,7 +51,6 @@ def people(folder: Path) -> str:
              for n in range(THEOS_RENDERS)],
         )  # fmt: skip
     engine.dispose()
-    return url
 
 
 def claims(sub: str | None, /, **changed: Any) -> dict[str, Any]:
