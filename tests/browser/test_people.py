@@ -19,11 +19,16 @@ import pytest
 from playwright.sync_api import Browser, BrowserContext, Frame, Page, expect
 
 from analytics_core.identity.tokens import LEEWAY_SECONDS
+from analytics_core.model.scope import Scope
 from tests.browser.dashboard import LIVE, LONG_MS, MARKS
+from tests.support import visitors
+from tests.support.guarded import guarded
 from tests.support.kernels import kernels
+from tests.support.postgres import PostgresServer
 from tests.support.serving import Server, analytics, start, start_for_many
 from tests.support.visitors import THEOS_RENDERS, token
 
+THEO = Scope.user("u3")
 # How many pages two people open; with PAGE_LOADS=100, a minute and a half.
 LOADS = int(os.environ.get("PAGE_LOADS", "30"))
 
@@ -269,6 +274,24 @@ def test_a_page_says_when_its_visitor_is_not_known_any_more(
         # By itself: its socket is closed.
         notice = page.locator(".usage-notice")
         expect(notice).to_contain_text("Your visit has ended", timeout=LONG_MS)
+
+
+def test_a_page_says_when_its_grant_has_ended(
+    context: BrowserContext, postgres_server: PostgresServer, tmp_path: Path
+) -> None:
+    made = guarded(postgres_server)
+    visitors.fill(made.url)
+    # As somebody's own server has one, which cannot sign another.
+    began, environment = time.monotonic(), {"ANALYTICS_GRANT": made.grant(THEO, seconds=20)}
+    with start_for_many(made.reader, tmp_path, environment=environment) as server:
+        page = context.new_page()
+        page.goto(f"{server.link}?token={token('u3')}")
+        assert live(page) == str(THEOS_RENDERS)
+        time.sleep(max(0, began + 21 - time.monotonic()))
+        page.locator('[data-period="7d"]').click()
+        expect(page.locator(".banner")).to_contain_text("Access has ended", timeout=LONG_MS)
+        page.reload()
+        expect(page.locator(".problem:visible")).to_contain_text("Access has ended")
 
 
 def test_where_nothing_can_be_granted_the_page_says_so_and_tries_again(
