@@ -29,7 +29,7 @@ _TAB_SHOWN = """(name) => {
   const panels = [...document.querySelectorAll(".tabpanel.is-selected .panel")];
   return tab?.getAttribute("aria-selected") === "true" && panels.length > 0
     && panels.every((panel) => panel.matches(".is-empty")
-      || panel.querySelector(".bqplot .line, .bqplot .bar, .bqplot .slice, svg.chart .mark"));
+      || panel.querySelector(".bqplot .line, .bqplot .bar, .bqplot .slice, svg .mark"));
 }"""
 
 
