@@ -132,9 +132,10 @@
       requestAnimationFrame(look);
     });
 
-  // Whatever can be clicked and says this, wherever it is.
+  // Whatever can be clicked and says this, wherever it is. A link is none: it leaves for another page.
   const control = (label) => {
-    for (const found of everywhere("button, label, a, [role=tab], [role=radio], .bk-tab, .tab")) {
+    const controls = ":is(button, label, [role=tab], [role=radio], .bk-tab, .tab):not(a[href])";
+    for (const found of everywhere(controls)) {
       const text = (found.innerText ?? "").trim();
       if (text === label && found.checkVisibility()) return found;
     }
@@ -142,12 +143,7 @@
   };
 
   let clicked = 0;
-  let leaving = false;
   addEventListener("click", (event) => (clicked ||= performance.timeOrigin + event.timeStamp), true);
-  addEventListener("beforeunload", () => (leaving = true));
-
-  // A page whose controls work without scripts may come anew; its visitor's clock goes on.
-  const started = Number((sessionStorage.benchStarted ||= performance.timeOrigin));
 
   window.bench = {
     control,
@@ -158,17 +154,17 @@
     async first(period) {
       const moment = await seen(period);
       const paint = performance.getEntriesByName("first-contentful-paint")[0];
-      return Math.max(moment, performance.timeOrigin + (paint?.startTime ?? 0)) - started;
+      return Math.max(moment, performance.timeOrigin + (paint?.startTime ?? 0)) - performance.timeOrigin;
     },
     // Click until it is heard: milliseconds from the navigation until the period is on screen.
     async answers(label, period) {
       let done = 0;
       const moment = seen(period).then((at) => (done = at));
-      while (!done && !leaving) {
+      while (!done) {
         control(label)?.click();
         await Promise.race([moment, new Promise((resolve) => setTimeout(resolve, 50))]);
       }
-      return (await moment) - started;
+      return (await moment) - performance.timeOrigin;
     },
     // From the next real click to the first frame with the charts of a period.
     change(period) {
