@@ -132,6 +132,15 @@
       requestAnimationFrame(look);
     });
 
+  // The browser tells of its first contentful paint only when the frame is on the screen.
+  const contentful = new Promise((resolve) => {
+    new PerformanceObserver((list) => {
+      for (const { name, startTime } of list.getEntries()) {
+        if (name === "first-contentful-paint") resolve(startTime);
+      }
+    }).observe({ type: "paint", buffered: true });
+  });
+
   // Whatever can be clicked and says this, wherever it is. A link is none: it leaves for another page.
   const control = (label) => {
     const controls = ":is(button, label, [role=tab], [role=radio], .bk-tab, .tab):not(a[href])";
@@ -152,9 +161,8 @@
     // Milliseconds from the navigation to the first frame with the charts of a period; never
     // before the browser says that it painted anything at all.
     async first(period) {
-      const moment = await seen(period);
-      const paint = performance.getEntriesByName("first-contentful-paint")[0];
-      return Math.max(moment, performance.timeOrigin + (paint?.startTime ?? 0)) - performance.timeOrigin;
+      const [moment, painted] = await Promise.all([seen(period), contentful]);
+      return Math.max(moment, performance.timeOrigin + painted) - performance.timeOrigin;
     },
     // Click until it is heard: milliseconds from the navigation until the period is on screen.
     async answers(label, period) {
