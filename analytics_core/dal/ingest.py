@@ -53,7 +53,10 @@ from analytics_core.model.vocabulary import TransactionKind
 OTHER_CONTENT = "its id was told before with other content"
 DAMAGED = "the line in the spool is damaged"
 NOT_KEPT = "API calls of its day are kept no longer"
+UNKNOWN_KEY = "unknown key"
 _REASON_LENGTH = 255
+# A key may be made up by whoever calls: of what came with unknown ones so much is kept.
+_MOST_OF_UNKNOWN_KEYS = 100_000
 # Fewer rows are quicker asked for in one statement.
 _WORTH_A_COPY = 50
 
@@ -202,16 +205,26 @@ class IngestRepository:
         )
         return int(self._database.rows(waiting)[0][0])
 
-    def forget(self, now: datetime) -> None:
+    def forget(self, now: datetime, *, unknown_keys: int = _MOST_OF_UNKNOWN_KEYS) -> None:
         """Forget the ids of events that are too old to be told again, and make room for months to
         come.
+
+        Of calls that were set aside for their unknown keys the newest `unknown_keys` stay.
         """
         before = now - REMEMBERED
+        a = SetAsideEventRow
+        too_many = (
+            select(a.digest)
+            .where(a.reason == UNKNOWN_KEY)
+            .order_by(a.set_aside_at.desc(), a.digest)
+            .offset(unknown_keys)
+        )
         with self._database.write() as transaction:
             r, e = RecordedEventRow, EndingRow
             transaction.execute(delete(r).where(r.occurred_at < before))
             applied = _has_row("render") | _has_row("file")
             transaction.execute(delete(e).where(e.occurred_at < before, applied))
+            transaction.execute(delete(a).where(a.digest.in_(too_many)))
             make_partitions(transaction, now, now)
             transaction.commit()
 
@@ -319,7 +332,7 @@ class IngestRepository:
                 key, of_key = keys.get(event.key_hash, (None, None))
                 owner = owner or of_key
                 if owner is None:
-                    batch.set_aside(line, "unknown key")
+                    batch.set_aside(line, UNKNOWN_KEY)
                     continue
                 if key and owner == of_key:
                     used = batch.used.get(key, event.occurred_at)

@@ -64,7 +64,7 @@ class Assets:
         ]
         bundle = [scripts / "host.js", _one(map(Path, static_paths), "voila.js"), *chunks]
         code = b"\n;".join(path.read_bytes() for path in bundle if path is not None)
-        self.bundle = self._keep("bundle.js", code)
+        bundled = self._keep("bundle.js", code)
         self.live = self._keep("live.js", (scripts / "live.js").read_bytes())
         modules = {path.name: path.read_bytes() for path in sorted(parts.glob("*.js"))}
         # In one folder named by all of them: kernels are told the folder.
@@ -76,6 +76,8 @@ class Assets:
             if name in extensions
             for address in self._container(name, extensions[name])
         ]
+        # In the order in which they are to run.
+        self.libraries = [bundled, *self.containers]
 
     def get(self, address: str) -> Asset | None:
         return self._files.get(address)

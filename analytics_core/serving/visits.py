@@ -1,8 +1,7 @@
 """A visit: the painted page at once, then the kernel behind it.
 
-The page's HTML asks, in its head, for what its kernel has to say; the browser sends that request
-before anything is painted. So the painting and the kernel are made side by side, and a client that
-only reads HTML starts no kernel. Paintings, tickets and kernels are one visitor's.
+The page's script asks for what its kernel has to say once the painting is on the screen, so that a
+client that only reads HTML starts no kernel. Paintings, tickets and kernels are one visitor's.
 """
 
 from __future__ import annotations

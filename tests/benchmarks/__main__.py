@@ -17,6 +17,7 @@ from tests.benchmarks import (
     collector,
     faults,
     kernels,
+    leaks,
     machine,
     middleware,
     one_user,
@@ -27,7 +28,18 @@ from tests.benchmarks import (
 )
 from tests.benchmarks.measurement import Measurement
 
-MODULES = (one_user, recorder, middleware, collector, rollups, kernels, page, visitors, faults)
+MODULES = (
+    one_user,
+    recorder,
+    middleware,
+    collector,
+    rollups,
+    kernels,
+    leaks,
+    page,
+    visitors,
+    faults,
+)
 
 
 def main() -> int:

@@ -29,7 +29,7 @@ _TAB_SHOWN = """(name) => {
   const panels = [...document.querySelectorAll(".tabpanel.is-selected .panel")];
   return tab?.getAttribute("aria-selected") === "true" && panels.length > 0
     && panels.every((panel) => panel.matches(".is-empty")
-      || panel.querySelector(".bqplot .line, .bqplot .bar, .bqplot .slice, svg.chart .mark"));
+      || panel.querySelector(".bqplot .line, .bqplot .bar, .bqplot .slice, svg .mark"));
 }"""
 
 
@@ -63,8 +63,6 @@ class Visit:
 
     async def open(self) -> float:
         """Milliseconds from the navigation to the first chart; again, of a fresh page."""
-        if self.page.url != "about:blank":
-            await self.ask("void sessionStorage.removeItem('benchStarted')")
         await self.page.goto(self.running.link, wait_until="commit", timeout=LONGEST_MS)
         return await self.ask("bench.opened")
 
@@ -74,7 +72,7 @@ class Visit:
 
     async def change(self, label: str, period: str) -> float:
         """Milliseconds from a click on a preset to the first frame with its charts."""
-        place = await self.ask(f"bench.place({json.dumps(label)})")
+        place = await self._place(label)
         # A promise may not come back from here: it would be waited for before the click.
         await self.ask(f"void bench.change({json.dumps(period)})")
         await self.page.mouse.click(*place)
@@ -82,8 +80,14 @@ class Visit:
 
     async def open_tab(self, name: str) -> None:
         """Click on a tab and wait until each of its panels has a chart."""
-        await self.page.mouse.click(*await self.ask(f"bench.place({json.dumps(name)})"))
+        await self.page.mouse.click(*await self._place(name))
         await self.page.wait_for_function(_TAB_SHOWN, arg=name)
+
+    async def _place(self, label: str) -> list[float]:
+        """Where a control is, once it is there."""
+        found = await self.page.wait_for_function("(label) => bench.place(label)", arg=label)
+        place: list[float] = await found.json_value()
+        return place
 
     async def ask(self, expression: str) -> Any:
         return await self.page.evaluate(expression)

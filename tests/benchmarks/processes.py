@@ -34,6 +34,14 @@ class Process:
         return next(int(line.split()[1]) * 1024 for line in lines if line.startswith("Pss:"))
 
     @property
+    def open_files(self) -> int:
+        """How many files, pipes and sockets it has open; none once it has ended."""
+        try:
+            return len(os.listdir(_PROC / str(self.id) / "fd"))
+        except OSError:
+            return 0
+
+    @property
     def ticks(self) -> int:
         """The processor time it has used, in clock ticks."""
         found = _stat(self.id)

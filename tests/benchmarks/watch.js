@@ -132,9 +132,19 @@
       requestAnimationFrame(look);
     });
 
-  // Whatever can be clicked and says this, wherever it is.
+  // The browser tells of its first contentful paint only when the frame is on the screen.
+  const contentful = new Promise((resolve) => {
+    new PerformanceObserver((list) => {
+      for (const { name, startTime } of list.getEntries()) {
+        if (name === "first-contentful-paint") resolve(startTime);
+      }
+    }).observe({ type: "paint", buffered: true });
+  });
+
+  // Whatever can be clicked and says this, wherever it is. A link is none: it leaves for another page.
   const control = (label) => {
-    for (const found of everywhere("button, label, a, [role=tab], [role=radio], .bk-tab, .tab")) {
+    const controls = ":is(button, label, [role=tab], [role=radio], .bk-tab, .tab):not(a[href])";
+    for (const found of everywhere(controls)) {
       const text = (found.innerText ?? "").trim();
       if (text === label && found.checkVisibility()) return found;
     }
@@ -142,12 +152,7 @@
   };
 
   let clicked = 0;
-  let leaving = false;
   addEventListener("click", (event) => (clicked ||= performance.timeOrigin + event.timeStamp), true);
-  addEventListener("beforeunload", () => (leaving = true));
-
-  // A page whose controls work without scripts may come anew; its visitor's clock goes on.
-  const started = Number((sessionStorage.benchStarted ||= performance.timeOrigin));
 
   window.bench = {
     control,
@@ -156,19 +161,18 @@
     // Milliseconds from the navigation to the first frame with the charts of a period; never
     // before the browser says that it painted anything at all.
     async first(period) {
-      const moment = await seen(period);
-      const paint = performance.getEntriesByName("first-contentful-paint")[0];
-      return Math.max(moment, performance.timeOrigin + (paint?.startTime ?? 0)) - started;
+      const [moment, painted] = await Promise.all([seen(period), contentful]);
+      return Math.max(moment, performance.timeOrigin + painted) - performance.timeOrigin;
     },
     // Click until it is heard: milliseconds from the navigation until the period is on screen.
     async answers(label, period) {
       let done = 0;
       const moment = seen(period).then((at) => (done = at));
-      while (!done && !leaving) {
+      while (!done) {
         control(label)?.click();
         await Promise.race([moment, new Promise((resolve) => setTimeout(resolve, 50))]);
       }
-      return (await moment) - started;
+      return (await moment) - performance.timeOrigin;
     },
     // From the next real click to the first frame with the charts of a period.
     change(period) {

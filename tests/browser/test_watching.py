@@ -9,10 +9,14 @@ import pytest
 from playwright.sync_api import Browser, Page
 
 from analytics_core.charts.values import Chart, Kind, Member, Role, Series, Unit
+from analytics_core.drawing.fluid import fluid
 from analytics_core.drawing.svg import draw
+from dashboards.first_paint import TEMPLATES
 from tests.benchmarks.browsing import script
 from tests.benchmarks.rivals.sites import OURS, PANEL, Data, Site
+from tests.benchmarks.visitors import CHART
 
+STYLES = (TEMPLATES / "voila/templates/usage/page.css").read_text()
 ADDRESS = "http://127.0.0.1:9/"
 MONTH = (3, 9, 4, 12, 8, 8, 15, 2, 0, 7, 11, 5)
 WEEK = (9, 1, 8, 2, 6, 6, 1)
@@ -56,6 +60,16 @@ def shows(page: Page, body: str, period: str, site: Site = OURS) -> bool:
 
 def test_a_drawing_of_the_period_is_a_chart(page: Page) -> None:
     assert shows(page, draw(MONTHS_CHART, width=600), "30d")
+
+
+def test_a_painted_page_shows_its_chart(page: Page) -> None:
+    plot = f'<div class="panel-plot">{fluid(MONTHS_CHART)}</div>'
+    painted = f'<div class="usage-page usage-painted"><div class="panel">{plot}</div></div>'
+    assert shows(page, f"<style>{STYLES}</style>{painted}", "30d")
+
+
+def test_a_painted_page_is_recognised_without_a_browser_too() -> None:
+    assert fluid(MONTHS_CHART).encode().count(CHART) == 1
 
 
 def test_a_drawing_of_another_period_is_not(page: Page) -> None:

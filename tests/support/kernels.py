@@ -33,6 +33,11 @@ def nurseries(runtime: Path | None = None) -> list[int]:
     return [process for process in _forking() if str(folder) in _files(process)]
 
 
+def open_files(process: int) -> int:
+    """How many files, pipes and sockets a process has open."""
+    return len(list(Path(f"/proc/{process}/fd").iterdir()))
+
+
 def kernels(launcher: int) -> list[int]:
     """The kernels of a process: children of its own, and what is tied to it though forked."""
     processes, forking = running(), set(_forking())

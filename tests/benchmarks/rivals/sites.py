@@ -69,7 +69,7 @@ class Site:
     shadows: bool = False
 
 
-OURS = Site("ours", "svg.chart .mark.line, .bqplot .line")
+OURS = Site("ours", "svg .mark.line, .bqplot .line")
 VOILA = Site("stock Voila", OURS.marks)
 PANEL = Site("Panel", "canvas", canvas=True, shadows=True)
 DASH = Site("Dash", ".scatterlayer path.js-line")

@@ -326,6 +326,17 @@ def test_ids_are_forgotten_when_they_cannot_come_again(
     assert events.waiting_endings(NOW) == 1
 
 
+def test_whoever_makes_up_keys_does_not_fill_the_database(events: IngestRepository) -> None:
+    for n in range(5):
+        made_up = call(f"call-{n}", user_id=None, key_hash=f"made-up-{n}")
+        events.ingest([to_json(made_up)], NOW + timedelta(minutes=n))
+    tell(events, call("of-somebody", user_id="nobody-knows"))
+    events.forget(NOW, unknown_keys=2)
+    left = [one.event for one in events.set_aside(9)]
+    assert len(left) == 3
+    assert [f"made-up-{n}" in " ".join(left) for n in range(5)] == [False] * 3 + [True] * 2
+
+
 @pytest.mark.parametrize("late", [created(), finished()], ids=["beginning", "end"])
 def test_a_beginning_and_an_end_that_come_at_once_meet(
     make_database: MakeDatabase, late: Event

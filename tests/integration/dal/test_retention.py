@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
@@ -131,6 +132,34 @@ def test_a_late_call_of_a_day_that_is_gone_does_not_stand_for_the_day(database: 
     assert [n for n, (a, b) in enumerate(zip(before, by_day(database), strict=True)) if a != b] == [
         (FIRST_KEPT - date(2026, 7, 1)).days
     ]
+
+
+def test_calls_that_come_while_it_works_are_counted_or_set_aside(database: Database) -> None:
+    before = sum(by_day(database))
+    told = [
+        ApiCall(
+            id=f"meanwhile-{n}",
+            user_id="mara",
+            method="GET",
+            route="/v1",
+            status_code=200,
+            duration=0.1,
+            occurred_at=NOON + timedelta(days=n * 7 % 130),
+        )
+        for n in range(400)
+    ]
+    events, done = IngestRepository(database), Ingested()
+    with ThreadPoolExecutor(1) as hand:
+        going = hand.submit(let_go, database)
+        for n in range(0, len(told), 10):
+            batch = [to_json(one) for one in told[n : n + 10]]
+            done += events.ingest(batch, NOW, backfill=True)
+        going.result()
+    assert (done.repeated, done.forgotten) == (0, 0)
+    assert done.counted + done.set_aside == len(told)
+    assert sum(by_day(database)) == before + done.counted
+    assert calls_before(database) == 0
+    assert verified(database) == []
 
 
 def test_keeping_longer_again_brings_nothing_back_and_loses_nothing(database: Database) -> None:

@@ -14,7 +14,7 @@ from analytics_core.reports.batch import Order, Outcome, make_reports
 from tests.integration.conftest import MakeDatabase
 from tests.support import rows
 from tests.support.command import analytics
-from tests.support.kernels import kernels, running
+from tests.support.kernels import kernels, nurseries, open_files, running
 from tests.support.notebooks import template
 
 USERS = ["ada", "ben", "cleo"]
@@ -120,6 +120,23 @@ def test_a_report_whose_worker_died_is_made_again_by_another(url: str, tmp_path:
     )
     assert all(outcome.report for outcome in outcomes.values()), outcomes
     assert (tmp_path / "tries").read_text() == "2"
+
+
+def test_the_last_of_many_reports_finds_no_more_open_than_the_fourth(
+    url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    temporary = tmp_path / "temporary"
+    temporary.mkdir()
+    monkeypatch.setenv("TMPDIR", str(temporary))
+    found = []
+    # Between two reports of one worker, which waits while nobody asks for the next.
+    for outcome in make_reports(order(url, "1"), USERS * 4, workers=1):
+        assert outcome.report, outcome.error
+        [worker] = workers_of(os.getpid())
+        [nursery] = nurseries()
+        found.append([open_files(os.getpid()), open_files(worker), open_files(nursery)])
+    assert found[-1] == found[3]
+    assert [file for file in temporary.rglob("*") if file.is_file()] == []
 
 
 def test_whoever_stops_listening_leaves_no_process(url: str) -> None:

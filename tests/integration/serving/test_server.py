@@ -90,7 +90,7 @@ def test_the_page_is_whole_and_a_cookie_goes_on_from_there(server: Server) -> No
     assert "UsagePage" not in body
     assert "https://" not in body
     assert server.token not in body
-    for script in re.findall(r'(?:src|modulepreload" href)="([^"]+)"', body):
+    for script in re.findall(r'(?:src|href)="([^"]+\.js)"', body):
         assert get(server, f"/{script}", Cookie=cookie)[0] == 200
     status, opened, _ = get(server, ticket(body), Cookie=cookie)
     assert status == 200

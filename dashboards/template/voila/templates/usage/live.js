@@ -7,6 +7,7 @@
   const config = JSON.parse(document.getElementById("jupyter-config-data").textContent);
   const MARKS = ".bqplot .line, .bqplot .bar, .bqplot .slice";
   const SLOW_START = 60_000;
+  const LONGEST_UNPAINTED = 500;
   const RECONNECTING = 8_000;
   const LONGEST_WAIT = 5_000;
   const RESUMING = 60_000;
@@ -443,8 +444,25 @@
   }
 
   // --- libraries ------------------------------------------------------------------------------
+  // What is painted comes on the screen first: running libraries takes longer than all that it needs,
+  // and a kernel takes processors from the browser where they share a machine. Where nobody looks,
+  // nothing is painted.
+  const onScreen = new Promise((resolve) => {
+    if (document.hidden) resolve();
+    requestAnimationFrame(() => setTimeout(resolve));
+    setTimeout(resolve, LONGEST_UNPAINTED);
+  });
+
+  // In their order, though all are asked for at once: they have been preloaded.
+  const run = (address) => new Promise((resolve, reject) => {
+    const script = document.createElement("script");
+    Object.assign(script, { src: address, async: false, onload: resolve, onerror: reject });
+    document.head.append(script);
+  });
+
   // Modules are shared between webpack's builds as in JupyterLab: the host offers, extensions add.
   const load = async () => {
+    await Promise.all(config.libraries.map(run));
     const host = self.usageHost;
     await host.I("default");
     const shared = host.S.default;
@@ -484,6 +502,7 @@
   };
 
   const start = async () => {
+    await onScreen;
     const libraries = load();
     const answer = await fetch(config.opening);
     const { kernel: id, root, messages, problem } = await answer.json();

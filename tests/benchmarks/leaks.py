@@ -1,0 +1,125 @@
+"""A thousand reports by one command: what is open, running and held after them, and left behind."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import time
+import uuid
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from tests.benchmarks.faults import role
+from tests.benchmarks.measurement import Measurement, beside
+from tests.benchmarks.processes import VARIABLE, marked
+from tests.support.command import analytics
+
+MEMORY = "leaks: memory of the last of 1,000 reports"
+OPEN = "leaks: processes, files and sockets open at the last of 1,000 reports"
+LEFT = "leaks: processes and files left behind by 1,000 reports"
+# `make bench ONLY=leaks LEAK_REPORTS=200` for fewer.
+REPORTS = int(os.environ.get("LEAK_REPORTS", "1000"))
+WORKERS = 2
+# As many at the beginning, when everything has been used once, and at the end are looked at.
+_LOOKED_AT = REPORTS // 10
+_PAUSE = 0.2
+
+Say = Callable[[str], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Held:
+    """What all processes of the command hold at one moment: bytes, and things that are open."""
+
+    memory: int
+    open: int
+
+
+def measure(only: str, folder: Path, say: Say) -> Iterator[Measurement]:
+    """Those of the measurements whose name contains `only`, one after the other."""
+    wanted = [name for name in (MEMORY, OPEN, LEFT) if only.lower() in name.lower()]
+    if not wanted:
+        return
+    home = folder / "leaks"
+    home.mkdir()
+    url = f"sqlite:///{home / 'usage.db'}"
+    many = ("--users", str(REPORTS), "--renders", str(REPORTS * 20))
+    for command in (("init",), ("demo-data", *many)):
+        analytics(*command, database_url=url).check_returncode()
+    mark = uuid.uuid4().hex
+    say(f"{REPORTS:,} reports by two workers")
+    first, last, left = _looked_at(url, home, mark, say)
+    # Kernels come and go: the least that was held is what every moment of a stretch held.
+    megabytes = [min(held.memory for held in stretch) / 1e6 for stretch in (first, last)]
+    things = [float(min(held.open for held in stretch)) for stretch in (first, last)]
+    early = f"the first {_LOOKED_AT}"
+    if MEMORY in wanted:
+        yield beside(MEMORY, megabytes[1], "MB", early, megabytes[0], len(last))
+    if OPEN in wanted:
+        yield beside(OPEN, things[1], "open", early, things[0], len(last), target=things[0])
+    if LEFT in wanted:
+        yield beside(LEFT, float(left), "left", "nothing", 0.0, REPORTS, target=0.0)
+
+
+def _looked_at(url: str, home: Path, mark: str, say: Say) -> tuple[list[Held], list[Held], int]:
+    """What was held early and late, and how much was left when the command had ended."""
+    temporary, runtime, made = (home / name for name in ("tmp", "runtime", "made"))
+    for path in (temporary, runtime, made):
+        path.mkdir(mode=0o700)
+    environment = {
+        **os.environ,
+        "ANALYTICS_DATABASE_URL": url,
+        "TMPDIR": str(temporary),
+        "JUPYTER_RUNTIME_DIR": str(runtime),
+        VARIABLE: mark,
+    }
+    asked = ("--everyone", "--period", "30d", "--workers", str(WORKERS), "--output", str(made))
+    first: list[Held] = []
+    last: list[Held] = []
+    start = time.perf_counter()
+    with (home / "log").open("w") as log:
+        command = subprocess.Popen(
+            [sys.executable, "-m", "analytics_core.cli", "report", *asked],
+            env=environment, cwd=home, stdin=subprocess.DEVNULL, stdout=log, stderr=log,
+        )  # fmt: skip
+        try:
+            while command.poll() is None:
+                done = sum(1 for file in made.iterdir() if file.suffix == ".html")
+                if _LOOKED_AT // 2 <= done < _LOOKED_AT * 3 // 2:
+                    first.append(_held(mark))
+                # Until one of the workers has nothing left to do.
+                elif REPORTS - _LOOKED_AT <= done < REPORTS - WORKERS:
+                    last.append(_held(mark))
+                time.sleep(_PAUSE)
+        finally:
+            command.kill()
+            command.wait()
+    taken = time.perf_counter() - start
+    if command.returncode or not first or not last:
+        raise AssertionError((home / "log").read_text())
+    say(f"{REPORTS / taken:.1f} reports a second, {len(first) + len(last)} looks at what is open")
+    time.sleep(1.0)
+    # The preloaded process waits for the next command; its socket and lock are where it answers.
+    running = [process for process in marked(mark) if role(process) != "preloaded"]
+    files = [
+        file
+        for folder in (temporary, runtime)
+        for file in folder.rglob("*")
+        if file.is_file() and "nursery" not in file.parts
+    ]
+    for thing in (*running, *files):
+        say(f"left behind: {thing}")
+    left = len(running) + len(files)
+    for process in marked(mark):
+        process.kill()
+    return first, last, left
+
+
+def _held(mark: str) -> Held:
+    processes = marked(mark)
+    return Held(
+        memory=sum(process.pss for process in processes),
+        open=len(processes) + sum(process.open_files for process in processes),
+    )
