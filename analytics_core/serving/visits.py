@@ -184,18 +184,6 @@ class Desk:
         taking.add_done_callback(done)
         return taking
 
-    async def let_go(self, taking: asyncio.Task[ReadyKernel]) -> None:
-        """End a kernel that was taken for nothing."""
-        await asyncio.wait([taking])
-        if taking.exception() is None:
-            kernel = taking.result()
-            kernel.client.stop_channels()
-            await self.end(kernel)
-
-    async def end(self, kernel: ReadyKernel) -> None:
-        if kernel.id in self.kernels:
-            await self.kernels.shutdown_kernel(kernel.id, now=True)  # type: ignore[no-untyped-call]
-
 
 class Page(Personal):
     """The page, painted; it also lets the browser's next requests through the gate."""
@@ -241,46 +229,47 @@ class Opening(Personal):
         self.set_header("Content-Type", "application/json")
         painting = desk.tickets.redeem(self.visitor, ticket)
         if painting is None:
-            self.finish(self._problem(410, "gone"))
+            self._refuse(410, "gone")
+            return
+        try:
+            # It says first whether a kernel would be of any use.
+            painted = await asyncio.shield(painting)
+        except Exception:
+            log.exception("no painting for a page")
+            self._refuse(500, "failed")
+            return
+        if not painted.grant:
+            self._refuse(503, "unavailable")
         # First what its visitor can do something about, which may also make room.
         elif not await desk.has_room(self.visitor):
-            self.finish(self._problem(429, "many"))
+            self._refuse(429, "many")
         elif desk.is_full:
-            self.finish(self._problem(503, "full"))
+            self._refuse(503, "full")
         else:
             desk.pool.page_begins()
             try:
-                self.finish(await self._open(painting))
+                self.finish(await self._open(painted))
             finally:
                 desk.pool.page_is_there()
 
-    def _problem(self, status: int, problem: str) -> str:
+    def _refuse(self, status: int, problem: str) -> None:
         self.set_status(status)
-        return json_encode({"problem": problem})
+        self.finish(json_encode({"problem": problem}))
 
-    async def _open(self, painting: asyncio.Future[Painted]) -> str:
-        desk = self._desk
-        # Side by side: where none is ready, a kernel takes longer than the painting.
-        taking = None if painting.done() else desk.take(self.visitor)
+    async def _open(self, painted: Painted) -> str:
         try:
-            painted = await asyncio.shield(painting)
-            if not painted.grant:
-                return self._problem(503, "unavailable")
-            first, taking = taking or desk.take(self.visitor), None
             try:
-                return await self._run_in(await first, painted)
+                return await self._run_in(await self._desk.take(self.visitor), painted)
             except CellFailed:
                 raise
             except Exception as gone:
                 # A kernel may die at any moment; another one is as good.
                 log.warning("another kernel for a page: %r", gone)
-                return await self._run_in(await desk.take(self.visitor), painted)
+                return await self._run_in(await self._desk.take(self.visitor), painted)
         except Exception:
             log.exception("no kernel for a page")
-            return self._problem(500, "failed")
-        finally:
-            if taking is not None:
-                await desk.let_go(taking)
+            self.set_status(500)
+            return json_encode({"problem": "failed"})
 
     async def _run_in(self, kernel: ReadyKernel, painted: Painted) -> str:
         desk = self._desk
@@ -296,7 +285,8 @@ class Opening(Personal):
                 conversation.announced(message["type"], message["content"])
         except BaseException:
             running.cancel()
-            await desk.end(kernel)
+            if kernel.id in desk.kernels:
+                await desk.kernels.shutdown_kernel(kernel.id, now=True)  # type: ignore[no-untyped-call]
             raise
         finally:
             kernel.client.stop_channels()

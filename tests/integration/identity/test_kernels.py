@@ -266,7 +266,7 @@ def by_cookie(people_url: str, tmp_path_factory: pytest.TempPathFactory) -> Iter
         yield running
 
 
-# What a page asks of its kernel comes before the painting is there.
+# What is asked of a kernel can come before the painting is there.
 SLOW = """
 import time
 from dashboards.first_paint import FirstPaint
@@ -282,7 +282,7 @@ ONE = {"ANALYTICS_MOST_PAGES": "1", "ANALYTICS_WARM_KERNELS": "1"}
 
 
 def ask_at_once(client: Client, path: str) -> Answer:
-    """What a page's kernel says, asked for as browsers do: while the page is being painted."""
+    """What a page's kernel says, asked for while the page is being painted."""
     connection = http.client.HTTPConnection(client.server.host, timeout=60)
     connection.request("GET", path, headers={"Cookie": client.cookie})
     page, head = connection.getresponse(), ""
@@ -316,7 +316,7 @@ def test_where_nothing_can_be_granted_no_kernel_is_taken(copied: Path, tmp_path:
         operator.open_kernel(operator.ask("/"))
 
 
-def test_a_kernel_that_was_taken_before_nothing_could_be_granted_is_let_go(
+def test_whoever_asks_for_a_kernel_before_it_is_known_that_nothing_can_be_granted_takes_none(
     copied: Path, tmp_path: Path
 ) -> None:
     with start_for_many(f"sqlite:///{copied}", tmp_path, prelude=SLOW, environment=ONE) as running:
