@@ -84,7 +84,8 @@ def hub(database: dict[str, str], tmp_path_factory: pytest.TempPathFactory) -> I
         yield address
     finally:
         process.send_signal(signal.SIGTERM)
-        process.wait(30)
+        # It gives each user's server half a minute.
+        process.wait(90)
 
 
 def log_in(browser: Browser, hub: str, name: str) -> Page:
