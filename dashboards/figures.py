@@ -21,7 +21,6 @@ from analytics_core.charts.values import Chart, Kind, Number, Series
 from analytics_core.drawing import text
 from analytics_core.drawing.layout import BAR, LABEL_SIZE, ROW, SWATCH, Layout, Margins
 from analytics_core.drawing.palette import SLICES
-from analytics_core.drawing.ticks import Tick
 
 
 class Figure(Protocol):
@@ -106,8 +105,8 @@ class Lines(_Figure):
     """One line per series over the dates, the period before dashed and grey behind them."""
 
     def build(self, chart: Chart, shape: Layout) -> None:
-        self._x, self._y = self.linear(0, 1), self.linear(0, 1)
-        scales = {"x": self._x, "y": self._y}
+        # Shares of the plot over scales that never change: one message moves a line.
+        scales = {"x": self.widget.scale_x, "y": self.widget.scale_y}
         self._before = self.part(
             bqplot.Lines(
                 x=[], y=[], scales=scales, colors=["var(--before)"], line_style="dashed",
@@ -117,8 +116,8 @@ class Lines(_Figure):
         self._lines = self.part(
             bqplot.Lines(x=[], y=[], scales=scales, stroke_width=2, enable_hover=False)
         )
-        self._dates = self.part(bqplot.Axis(scale=self._x, grid_lines="none"))
-        self._values = self.part(bqplot.Axis(scale=self._y, side="left"))
+        self._dates = self.part(bqplot.Axis(scale=self.widget.scale_x, grid_lines="none"))
+        self._values = self.part(bqplot.Axis(scale=self.widget.scale_y, side="left"))
         # Points without neighbours, which no line shows. Not markers of the lines: bqplot draws
         # those of missing values too, in a corner.
         self._alone = self.part(
@@ -130,23 +129,17 @@ class Lines(_Figure):
         self.widget.axes = [self._dates, self._values]
 
     def update(self, chart: Chart, shape: Layout) -> None:
-        last = shape.positions - 1
-        with self._x.hold_sync():
-            # One position alone stands in the middle.
-            self._x.min, self._x.max = (0.0, float(last)) if last > 0 else (-1.0, 1.0)
-        with self._y.hold_sync():
-            self._y.min, self._y.max = shape.domain
-        for axis, ticks in ((self._dates, shape.x_ticks), (self._values, shape.y_ticks)):
-            _set_ticks(axis, ticks)
-        alone = len(chart.series) == 1
-        _draw(self._lines, chart.series)
         with self._lines.hold_sync():
-            self._lines.fill = "bottom" if alone else "none"
+            _draw(self._lines, chart.series, shape)
+            self._lines.fill = "bottom" if len(chart.series) == 1 else "none"
             self._lines.fill_opacities = [0.1] * len(chart.series)
-        _draw_alone(self._alone, chart.series)
-        if chart.comparison is not None:
-            _draw(self._before, [chart.comparison])
-        self._before.visible = chart.comparison is not None
+        with self._before.hold_sync():
+            if chart.comparison is not None:
+                _draw(self._before, [chart.comparison], shape)
+            self._before.visible = chart.comparison is not None
+        _draw_alone(self._alone, chart.series, shape)
+        _set_ticks(self._dates, [(shape.across(tick.at), tick.label) for tick in shape.x_ticks])
+        _set_ticks(self._values, [(shape.up(tick.at), tick.label) for tick in shape.y_ticks])
 
 
 class Bars(_Figure):
@@ -154,8 +147,8 @@ class Bars(_Figure):
 
     def build(self, chart: Chart, shape: Layout) -> None:
         self._rows = self.part(bqplot.OrdinalScale(allow_padding=False))
-        self._length = self.linear(0, 1)
-        bars = {"x": self._rows, "y": self._length}
+        # Lengths are shares of the plot, over a scale that never changes.
+        bars = {"x": self._rows, "y": self.widget.scale_x}
         look: dict[str, Any] = {
             "orientation": "horizontal", "padding": 1 - BAR / ROW, "enable_hover": False,
         }  # fmt: skip
@@ -163,7 +156,7 @@ class Bars(_Figure):
             self.part(bqplot.Bars(x=[], y=[], scales=bars, colors=[color], **look))
             for color in ("var(--sunken)", f"var(--{chart.series[0].role.value})")
         )
-        texts = {"x": self._length, "y": self._rows}
+        texts = {"x": self.widget.scale_x, "y": self._rows}
         self._names = self.label(texts, "var(--muted)", align="start", font_weight="normal")
         self._values = self.label(texts, "var(--ink)", align="end", font_weight="bold")
         self.widget.marks = [self._tracks, self._bars, self._names, self._values]
@@ -171,22 +164,16 @@ class Bars(_Figure):
     def update(self, chart: Chart, shape: Layout) -> None:
         # Keys, not labels: two members may be called the same. The scale grows upwards.
         keys = [member.key for member in chart.members]
-        longest = shape.domain[1]
         lengths = floats(
-            longest * shape.length(value or 0) / max(shape.plot_width, 1)
-            for value in chart.series[0].values
+            shape.length(value or 0) / max(shape.plot_width, 1) for value in chart.series[0].values
         )
         self._rows.domain = keys[::-1]
-        self._length.max = longest
-        for bars, values in (
-            (self._tracks, floats([longest] * len(keys))),
-            (self._bars, lengths),
-        ):
+        for bars, shares in ((self._bars, lengths), (self._tracks, floats([1.0] * len(keys)))):
             with bars.hold_sync():
-                bars.x, bars.y = keys, values
+                bars.x, bars.y = keys, shares
         for texts, at, shown, offset in (
             (self._names, 0.0, shape.labels, -shape.margins.left),
-            (self._values, longest, shape.values, shape.margins.right),
+            (self._values, 1.0, shape.values, shape.margins.right),
         ):
             with texts.hold_sync():
                 texts.x, texts.y, texts.text = floats([at] * len(keys)), keys, list(shown)
@@ -274,52 +261,57 @@ class Pie(_Figure):
             self._total.text = [formats.compact(shape.domain[1])]
 
 
-def _set_ticks(axis: Any, ticks: Sequence[Tick]) -> None:
-    """Give an axis its ticks: labels in a message before values.
+def _set_ticks(axis: Any, ticks: Sequence[tuple[float, str]]) -> None:
+    """Give an axis its ticks, each a share of its length and a label: labels in a message before.
 
     bqplot moves ticks in a transition that starts later and writes the labels known when it was
     asked for. Until then ticks that are about to go are blank, not numbers.
     """
-    labels = {_javascript_key(tick.at): tick.label for tick in ticks}
-    axis.tick_labels = dict.fromkeys(axis.tick_labels or {}, "") | labels
-    axis.tick_values = floats(tick.at for tick in ticks)
+    going = [] if axis.tick_values is None else axis.tick_values.tolist()
+    axis.tick_labels = {_javascript_key(at): "" for at in going} | {
+        _javascript_key(at): label for at, label in ticks
+    }
+    axis.tick_values = floats(at for at, _ in ticks)
 
 
-def _draw(lines: Any, series: Sequence[Series]) -> None:
-    """Give a mark these series, all at once: between two messages they would not fit together.
+def _draw(lines: Any, series: Sequence[Series], shape: Layout) -> None:
+    """Give a mark these series, the main one last, over the others.
 
-    The main series comes last, over the others.
+    In one message, which the caller holds: between two they would not fit together.
     """
     drawn = series[::-1]
-    values = np.array([floats(line.values) for line in drawn])
+    heights = np.array([_heights(line.values, shape) for line in drawn])
     # bqplot puts a label (unseen here) at the last point, which therefore must be one.
-    known = np.flatnonzero(~np.isnan(values).all(axis=0))
-    values = values[:, : known[-1] + 1 if known.size else 0]
-    with lines.hold_sync():
-        lines.colors = [f"var(--{line.role.value})" for line in drawn]
-        lines.labels = [line.label for line in drawn]
-        lines.x = np.arange(values.shape[1], dtype=float)
-        lines.y = values
+    known = np.flatnonzero(~np.isnan(heights).all(axis=0))
+    heights = heights[:, : known[-1] + 1 if known.size else 0]
+    lines.colors = [f"var(--{line.role.value})" for line in drawn]
+    lines.labels = [line.label for line in drawn]
+    lines.x = floats(shape.across(position) for position in range(heights.shape[1]))
+    lines.y = heights
 
 
-def _draw_alone(points: Any, series: Sequence[Series]) -> None:
+def _heights(values: Sequence[Number | None], shape: Layout) -> NDArray[np.float64]:
+    return floats(None if value is None else shape.up(value) for value in values)
+
+
+def _draw_alone(points: Any, series: Sequence[Series], shape: Layout) -> None:
     """Give a mark the values that have none beside them."""
     found = [
-        (float(x), value, f"var(--{line.role.value})")
+        (shape.across(position), shape.up(value), f"var(--{line.role.value})")
         for line in series
-        for x, value in enumerate(floats(line.values))
-        if _is_alone(line.values, x)
+        for position, value in enumerate(line.values)
+        if value is not None and _is_alone(line.values, position)
     ]
     with points.hold_sync():
-        points.x = np.array([x for x, _, _ in found], dtype=float)
-        points.y = np.array([value for _, value, _ in found], dtype=float)
+        points.x = floats(x for x, _, _ in found)
+        points.y = floats(y for _, y, _ in found)
         points.colors = [color for _, _, color in found]
 
 
-def _is_alone(values: Sequence[Number | None], x: int) -> bool:
-    before = values[x - 1] if x else None
-    after = values[x + 1] if x + 1 < len(values) else None
-    return values[x] is not None and before is None and after is None
+def _is_alone(values: Sequence[Number | None], position: int) -> bool:
+    before = values[position - 1] if position else None
+    after = values[position + 1] if position + 1 < len(values) else None
+    return before is None and after is None
 
 
 def floats(values: Iterable[Number | None]) -> NDArray[np.float64]:

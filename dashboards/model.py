@@ -25,6 +25,8 @@ from dashboards.given import Given
 
 log = logging.getLogger(__name__)
 
+# Sooner than this an answer needs no word that it is coming.
+PATIENCE_SECONDS = 0.4
 DEADLINE_SECONDS = 20
 
 
@@ -99,8 +101,9 @@ class Question(HasTraits):
     """A question to the workspace whose answer can be observed.
 
     `data` is the last good answer and stays while a newer one is fetched or has failed; `error` is
-    what the last attempt raised, None once one worked; `fetched_at` is when `data` came. A question
-    that nothing answers for `DEADLINE_SECONDS` has failed with `NoAnswer`.
+    what the last attempt raised, None once one worked; `fetched_at` is when `data` came; `attempts`
+    counts what came back, good or not. A question that nothing answers for `DEADLINE_SECONDS` has
+    failed with `NoAnswer`.
     """
 
     period = Unicode(Preset.MONTH.value)
@@ -109,8 +112,10 @@ class Question(HasTraits):
 
     data = AnyTrait(None, allow_none=True)
     loading = Bool(False)
+    late = Bool(False, help="Loading for long enough to say so, or without anything to show.")
     error = Instance(Exception, allow_none=True)
     fetched_at = Instance(datetime, allow_none=True)
+    attempts = Int(0)
 
     def __init__(
         self,
@@ -156,10 +161,13 @@ class Question(HasTraits):
             return self._find_subject(), question()
 
         self._runner.run(work, lambda result, error: self._told(number, result, error))
-        if self.loading:
-            self._cancel = self._runner.later(
-                DEADLINE_SECONDS, lambda: self._told(number, None, NoAnswer())
-            )
+        if not self.loading:
+            return
+        if self.data is None:
+            self._is_late(number, DEADLINE_SECONDS)
+        else:
+            left = DEADLINE_SECONDS - PATIENCE_SECONDS
+            self._cancel = self._runner.later(PATIENCE_SECONDS, lambda: self._is_late(number, left))
 
     def question(self) -> Callable[[], Any]:
         """What to ask, with what is wanted now: traits may change before the thread gets to it."""
@@ -186,6 +194,11 @@ class Question(HasTraits):
         self._forget_timer()
         self.unobserve_all()
 
+    def _is_late(self, number: int, left: float) -> None:
+        """Wait for so many seconds more, and say so."""
+        self._cancel = self._runner.later(left, lambda: self._told(number, None, NoAnswer()))
+        self.late = True
+
     def _told(self, number: int, result: Any, error: Exception | None) -> None:
         if number != self._asked or self._closed:
             return
@@ -195,8 +208,9 @@ class Question(HasTraits):
         if error is not None:
             log.warning("a question was not answered: %s", error, exc_info=error)
         with self.hold_trait_notifications():
-            self.loading = False
+            self.loading = self.late = False
             self.error = error
+            self.attempts += 1
             if error is None:
                 self._subject, self.data = result
                 self.fetched_at = datetime.now(UTC)

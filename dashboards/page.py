@@ -45,6 +45,7 @@ class UsagePage:
         self.widget = Box([self.header, self._panels])
         self.widget.add_class("usage-page")
         self._page: Page | None = None
+        self._paged_at: datetime | None = None
         self._shown: set[str] = set()
 
         self._links = [
@@ -56,11 +57,10 @@ class UsagePage:
                 ("refetch_seconds", "refresh"),
             )
         ]
-        model.observe(self._follow, ["loading", "error", "fetched_at"])
-        self.header.observe(self._write_address, ["period", "compare", "zone", "refresh"])
+        model.observe(self._follow, ["late", "attempts"])
+        self.header.observe(self._write_address, "refresh")
         self.header.on_msg(self._asked)
         self.tabs.observe(self._tab_selected, "selected")
-        self._write_address()
         self._follow()
 
     @classmethod
@@ -92,7 +92,7 @@ class UsagePage:
         """Unlink everything and leave no widget behind; the model stays."""
         for linked in self._links:
             linked.unlink()
-        self.model.unobserve(self._follow, ["loading", "error", "fetched_at"])
+        self.model.unobserve(self._follow, ["late", "attempts"])
         self.cards.close()
         for view in self.views.values():
             view.close()
@@ -100,22 +100,28 @@ class UsagePage:
             widget.unobserve_all()
             close(widget)
 
-    def _follow(self, change: Any = None) -> None:
-        """Bring header, cards and the open tab in step with the model."""
+    def _follow(self, _change: Any = None) -> None:
+        """Bring the open tab, cards and header in step with the model, in this order.
+
+        Charts are what a visitor waits for; until they are there, nothing else is sent.
+        """
         model = self.model
-        # Not on `data`: numbers that did not change are news too, as of now.
-        if model.data is not None and (change is None or change["name"] == "fetched_at"):
+        # Not by `data`: numbers that did not change are news too, as of now.
+        if model.data is not None and model.fetched_at != self._paged_at:
             self._page = page(model.who, model.data, self._clock())
+            self._paged_at = model.fetched_at
             self._shown.clear()
-            self.cards.show(self._page.cards)
             self._show_tab()
+            self.cards.show(self._page.cards)
         with self.header.hold_sync():
             self._head()
+            self._write_address()
 
     def _head(self) -> None:
         header, model = self.header, self.model
-        header.loading = model.loading
+        header.loading = model.late
         header.error = in_plain_words(model.error)
+        header.attempts = model.attempts
         if self._page is None or model.fetched_at is None:
             return
         heading, dates = self._page.heading, model.data.current.range

@@ -28,7 +28,7 @@ def reading(chart: Chart) -> dict[str, Any]:
         "summary": chart.summary,
         "empty": chart.empty,
         "along": "x" if chart.kind is Kind.LINES else "y",
-        "at": _positions(chart.kind, count),
+        "at": _positions(chart.kind, count, shape),
         "labels": [member.name for member in chart.members],
         "series": [] if chart.empty else [_told(line, chart, shape) for line in lines],
         "legend": [] if chart.empty else legend,
@@ -83,17 +83,15 @@ def card_of(card: Card) -> dict[str, Any]:
     }
 
 
-def _positions(kind: Kind, count: int) -> list[float]:
-    if kind is not Kind.LINES:
-        return [(position + 0.5) / count for position in range(count)]
-    return [0.5] if count == 1 else [position / (count - 1) for position in range(count)]
+def _positions(kind: Kind, count: int, shape: Layout) -> list[float]:
+    if kind is Kind.LINES:
+        return [shape.across(position) for position in range(count)]
+    return [(position + 0.5) / count for position in range(count)]
 
 
 def _told(line: Series, chart: Chart, shape: Layout) -> dict[str, Any]:
-    low, high = shape.domain
-
     def height(value: Number | None) -> float | None:
-        return None if value is None else (value - low) / (high - low)
+        return None if value is None else shape.up(value)
 
     return {
         "label": line.label,

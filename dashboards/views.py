@@ -39,8 +39,8 @@ class ChartView:
     def show(self, chart: Chart) -> None:
         """Show newer values of the same chart in the same marks."""
         self.chart = chart
-        self.frame.chart = reading(chart)
         self._mark_empty()
+        # Marks first: what surrounds them says more, and takes longer to read.
         self._draw()
 
     def close(self) -> None:
@@ -63,7 +63,8 @@ class ChartView:
                 self.widget.children = (self.frame, self.figure.widget)
             else:
                 self.figure.show(self.chart, shape)
-        self.frame.plot = self._plot()
+        with self.frame.hold_sync():
+            self.frame.chart, self.frame.plot = reading(self.chart), self._plot()
 
     def _mark_empty(self) -> None:
         if self.chart.empty is None:
@@ -105,7 +106,6 @@ class TabView:
 
     def show(self, content: TabContent) -> None:
         """Show the content of this tab; charts that it no longer has are closed."""
-        self.cards.show(content.cards)
         gone = self.charts.keys() - {chart.key for chart in content.charts}
         wide = wide_ones(content.charts)
         for chart in content.charts:
@@ -118,6 +118,7 @@ class TabView:
         self.panels.children = tuple(self.charts[chart.key].widget for chart in content.charts)
         for key in gone:
             self.charts.pop(key).close()
+        self.cards.show(content.cards)
         self.widget.children = (self.cards.widget, self.panels)
 
     def close(self) -> None:

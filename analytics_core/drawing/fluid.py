@@ -83,14 +83,8 @@ def _lines(chart: Chart) -> Iterator[str]:
 
 
 def _within_axes(chart: Chart, shape: Layout, variants: list[tuple[str, Layout]]) -> Iterator[str]:
-    low, high = shape.domain
-    last = max(shape.positions - 1, 1)
-
     def down(value: Number) -> float:
-        return 1 - (value - low) / (high - low)
-
-    def across(position: float) -> float:
-        return position / last if shape.positions > 1 else 0.5
+        return 1 - shape.up(value)
 
     for tick in shape.y_ticks:
         y = f"{100 * down(tick.at):.3f}%"
@@ -99,7 +93,7 @@ def _within_axes(chart: Chart, shape: Layout, variants: list[tuple[str, Layout]]
     for shown, variant in variants:
         yield f'<g class="{shown}">'
         for tick in variant.x_ticks:
-            x = f"{100 * across(tick.at):.3f}%"
+            x = f"{100 * variant.across(tick.at):.3f}%"
             yield _text(tick.label, x, "100%", size=TICK_SIZE, dy=18, anchor="middle")
         yield "</g>"
     yield (
@@ -114,7 +108,7 @@ def _within_axes(chart: Chart, shape: Layout, variants: list[tuple[str, Layout]]
         paths, areas = [], []
         for run in neighbours(series.values):
             points = [
-                f"{_FINE * across(position):.0f},{_FINE * down(value):.0f}"
+                f"{_FINE * shape.across(position):.0f},{_FINE * down(value):.0f}"
                 for position, value in run
             ]
             if len(points) > 1:
@@ -125,7 +119,7 @@ def _within_axes(chart: Chart, shape: Layout, variants: list[tuple[str, Layout]]
                 position, value = run[0]
                 alone.append(
                     f'<circle class="mark dot" data-series="{key}" r="2.5" '
-                    f'cx="{100 * across(position):.3f}%" cy="{100 * down(value):.3f}%" '
+                    f'cx="{100 * shape.across(position):.3f}%" cy="{100 * down(value):.3f}%" '
                     f'style="fill:{color}"/>'
                 )
         if len(chart.series) == 1 and not before and areas:

@@ -66,16 +66,25 @@ class Layout:
     def plot_height(self) -> float:
         return self.height - self.margins.top - self.margins.bottom
 
+    def across(self, position: float) -> float:
+        """The share of the plot's width before a position among the members of a line chart.
+
+        One alone stands in the middle.
+        """
+        return position / (self.positions - 1) if self.positions > 1 else 0.5
+
+    def up(self, value: Number) -> float:
+        """The share of the plot's height below a value of a line chart."""
+        low, high = self.domain
+        return (value - low) / (high - low)
+
     def x(self, position: float) -> float:
-        """The pixel of a position among the members; one alone stands in the middle."""
-        if self.positions < 2:
-            return self.margins.left + self.plot_width / 2
-        return self.margins.left + self.plot_width * position / (self.positions - 1)
+        """The pixel of a position among the members of a line chart."""
+        return self.margins.left + self.plot_width * self.across(position)
 
     def y(self, value: Number) -> float:
         """The pixel of a value of a line chart."""
-        low, high = self.domain
-        return self.margins.top + self.plot_height * (1 - (value - low) / (high - low))
+        return self.margins.top + self.plot_height * (1 - self.up(value))
 
     def length(self, value: Number) -> float:
         """The pixels that a bar of this value is long; what is not zero can be seen."""

@@ -72,9 +72,24 @@ export default {
   render({ model, el }) {
     el.classList.add("usage-part");
     const get = (name) => model.get(name);
+    // Busy from the moment something is asked, which is seen only where it takes long.
+    let isAsking = false;
+    const ask = () => {
+      isAsking = true;
+      busy();
+    };
+    const busy = () => {
+      el.closest(".usage-page")?.setAttribute("aria-busy", String(isAsking || get("loading")));
+    };
     const put = (name, value) => {
+      if (get(name) === value) return;
+      if (name !== "refresh") ask();
       model.set(name, value);
       model.save_changes();
+    };
+    const refetch = () => {
+      ask();
+      model.send({ ask: "refetch" });
     };
 
     const who = element("span", { class: "who" });
@@ -147,7 +162,7 @@ export default {
       "button",
       {
         type: "button", class: "icon again", "aria-label": "Refresh now", title: "Refresh now",
-        onclick: () => model.send({ ask: "refetch" }),
+        onclick: refetch,
       },
     );
     again.innerHTML = AGAIN;
@@ -173,17 +188,16 @@ export default {
     const against = element("span", { class: "against" });
     const which = element("div", { class: "which" }, range, " · ", zone, " ", against);
 
-    const retry = () => model.send({ ask: "refetch" });
     const bannerText = element("p");
     const banner = element(
       "div", { class: "banner", role: "alert", hidden: true }, bannerText,
-      element("button", { type: "button", class: "button retry", onclick: retry }, "Retry"),
+      element("button", { type: "button", class: "button retry", onclick: refetch }, "Retry"),
     );
     const problemTitle = element("h2", {}, "The numbers could not be loaded");
     const problemText = element("p");
     const problem = element(
       "div", { class: "problem", role: "alert", hidden: true }, problemTitle, problemText,
-      element("button", { type: "button", class: "button retry", onclick: retry }, "Retry"),
+      element("button", { type: "button", class: "button retry", onclick: refetch }, "Retry"),
     );
     const spoken = element("p", { class: "visually-hidden", role: "status" });
 
@@ -253,10 +267,13 @@ export default {
       page?.classList.toggle("is-loading", get("loading"));
       page?.classList.toggle("is-old", Boolean(error && hasNumbers));
       page?.classList.toggle("has-nothing", Boolean(error && !hasNumbers));
-      page?.setAttribute("aria-busy", String(get("loading")));
+      busy();
       tick();
     };
 
+    model.on("change:attempts", () => {
+      isAsking = false;
+    });
     model.on("change:updated", () => {
       since = performance.now();
       spoken.textContent = `Numbers for ${get("range_text")} are shown.`;

@@ -112,3 +112,26 @@ def test_charts_follow_the_window(browser: Browser, server: Server, to_width: in
         line = panel["marks"][-1]
         assert line["width"] > 0.7 * panel["figure"]["width"]
         assert line["right"] <= panel["panel"]["right"]
+
+
+def test_charts_that_were_moved_look_like_those_of_a_page_opened_so(
+    browser: Browser, server: Server
+) -> None:
+    shown = """() => [...document.querySelectorAll('.tabpanel.is-selected .bqplot text,'
+        + '.tabpanel.is-selected .bqplot .line, .tabpanel.is-selected .bqplot .bar rect')]
+      .filter((part) => part.getClientRects().length && !part.matches('.curve_label'))
+      .map((part) => {
+        const box = part.getBoundingClientRect();
+        return [part.textContent, part.getAttribute('d'),
+          ...[box.x, box.y, box.width, box.height].map(Math.round)];
+      }).sort()"""
+    for tab in ("overview", "renders", "credits"):
+        with visit(browser, server, f"&tab={tab}&range=90d") as seen:
+            opened = seen.page.evaluate(shown)
+        with visit(browser, server, f"&tab={tab}&range=all") as seen:
+            for period in ("7d", "this-year", "90d"):
+                seen.page.locator(f'[data-period="{period}"]').click()
+                seen.settle()
+            moved = seen.page.evaluate(shown)
+        assert len(opened) > 5
+        assert moved == opened, tab

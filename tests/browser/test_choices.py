@@ -38,7 +38,6 @@ def test_nothing_a_user_is_called_runs_as_a_script(seen: Visit) -> None:
 )
 def test_every_preset_shows_its_own_days(seen: Visit, period: str) -> None:
     seen.page.locator(f'[data-period="{period}"]').click()
-    seen.page.wait_for_timeout(150)
     seen.settle()
     expect(seen.page.locator(f'[data-period="{period}"]')).to_have_attribute("aria-pressed", "true")
     first, last = (
@@ -46,6 +45,21 @@ def test_every_preset_shows_its_own_days(seen: Visit, period: str) -> None:
     )
     total = seen.stats("--from", first, "--to", last)["renders"]["total"]
     expect(seen.card("renders")).to_have_attribute("data-value", str(total))
+
+
+def test_the_page_is_busy_from_a_choice_on_and_then_says_which_days_it_shows(seen: Visit) -> None:
+    busy = seen.page.evaluate(
+        """() => {
+          document.querySelector('[data-period="last-month"]').click();
+          return document.querySelector(".usage-page").ariaBusy;
+        }"""
+    )
+    assert busy == "true"
+    seen.settle()
+    days = seen.page.locator(".range").inner_text()
+    expect(seen.page.locator('.usage-page [role="status"]')).to_have_text(
+        f"Numbers for {days} are shown."
+    )
 
 
 def test_custom_days_are_checked_and_then_shown(seen: Visit) -> None:

@@ -90,11 +90,12 @@ def change(page: Session, period: str) -> float:
     """Choose another period and wait until its numbers are there; the seconds it took."""
     began = time.monotonic()
     header = page.widget("Header")
+    before, _ = page.state_of(header)
     frame, _ = message("comm_msg", {"comm_id": header, "data": update(period=period)})
     page.socket.send_binary(frame)
     while True:
         state, _ = page.state_of(header)
-        if state["period"] == period and not state["loading"]:
+        if state["period"] == period and state["attempts"] > before["attempts"]:
             return time.monotonic() - began
         assert time.monotonic() - began < 30
         time.sleep(0.05)

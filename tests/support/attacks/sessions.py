@@ -136,7 +136,7 @@ class Session:
         header, came = self.state_of(self.widget("Header"))
         tabs, more = self.state_of(self.widget("Tabs"))
         box, rest = self.state_of(self.widget("BoxModel"))
-        volatile = ("loading", "updated", "as_of", "error")
+        volatile = ("loading", "attempts", "updated", "as_of", "error")
         kept = {name: value for name, value in header.items() if name not in volatile}
         kept |= {"selected": tabs["selected"], "children": box["children"]}
         return kept, came + more + rest

@@ -11,6 +11,7 @@ import pytest
 from analytics_core.errors import DatabaseUnavailable
 from dashboards.model import (
     DEADLINE_SECONDS,
+    PATIENCE_SECONDS,
     ApiUsageModel,
     CreditModel,
     NoAnswer,
@@ -150,7 +151,42 @@ def test_a_question_asked_by_whoever_observes_keeps_its_deadline(
     asking = model(workspace, runner, refetch_seconds=30)
     asking.observe(lambda _: asking.set_trait("period", "7d"), "data")
     runner.answer()
-    assert [seconds for seconds, _ in runner.timers] == [DEADLINE_SECONDS]
+    [(seconds, go_on_waiting)] = runner.timers
+    assert seconds == PATIENCE_SECONDS
+    runner.timers.clear()
+    go_on_waiting()
+    [(seconds, give_up)] = runner.timers
+    assert seconds == DEADLINE_SECONDS - PATIENCE_SECONDS
+    give_up()
+    assert isinstance(asking.error, NoAnswer)
+
+
+def test_an_answer_is_late_after_a_while_or_where_there_is_nothing_to_show(
+    workspace: FakeWorkspace, runner: ByHand
+) -> None:
+    asking = model(workspace, runner)
+    assert asking.late
+    runner.answer()
+    assert not asking.late
+    asking.period = "7d"
+    assert (asking.loading, asking.late) == (True, False)
+    [(seconds, call)] = runner.timers
+    assert seconds == PATIENCE_SECONDS
+    runner.timers.clear()
+    call()
+    assert asking.late
+    runner.answer()
+    assert (asking.late, runner.timers) == (False, [])
+
+
+def test_whatever_comes_back_is_counted(workspace: FakeWorkspace, runner: ByHand) -> None:
+    asking = model(workspace, runner)
+    runner.answer()
+    workspace.answer = GONE
+    for expected in (2, 3):
+        asking.refetch()
+        runner.answer()
+        assert asking.attempts == expected
 
 
 def test_a_closed_model_asks_and_takes_nothing(workspace: FakeWorkspace, runner: ByHand) -> None:

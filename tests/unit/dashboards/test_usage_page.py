@@ -238,6 +238,44 @@ def test_what_the_visitor_chooses_is_asked_and_written_into_the_address(
     }
 
 
+def test_charts_are_sent_first_then_cards_and_the_rest_in_one_message(
+    page: UsagePage, runner: ByHand, workspace: FakeWorkspace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    runner.answer()
+    seen(page)
+    sent: list[tuple[Widget, set[str]]] = []
+    monkeypatch.setattr(
+        Widget, "_send", lambda self, msg, buffers=None: sent.append((self, set(msg["state"])))
+    )
+    workspace.answer = sample_comparison(scale=2)
+    page.header.period = "7d"
+    # Only that it was chosen: nothing is redrawn before there is an answer.
+    assert sent == [(page.header, {"period"})]
+    sent.clear()
+    runner.answer()
+    figure = page.views["overview"].charts["daily-usage"].figure
+    assert figure is not None
+    mark, first = sent[0]
+    assert mark is figure.widget.marks[-1]
+    assert "y" in first
+    assert [widget for widget, _ in sent].count(mark) == 1
+    assert [widget for widget, _ in sent[-2:]] == [page.cards.widget, page.header]
+    assert {"address", "updated", "attempts"} <= sent[-1][1]
+
+
+def test_what_takes_long_is_said_with_its_address(page: UsagePage, runner: ByHand) -> None:
+    runner.answer()
+    page.header.period = "7d"
+    assert not page.header.loading
+    [(_, is_late)] = runner.timers
+    runner.timers.clear()
+    is_late()
+    assert page.header.loading
+    assert page.header.address["range"] == "7d"
+    runner.answer()
+    assert not page.header.loading
+
+
 def test_the_same_address_opens_the_same_view(model: UsageModel) -> None:
     model.period, model.compare = "90d", True
     page = UsagePage(model, PageState(tab="projects"), clock=lambda: NOW)
