@@ -5,6 +5,7 @@ from __future__ import annotations
 import warnings
 from collections.abc import Iterator
 
+import comm
 import pytest
 
 from tests.support.asking import ByHand, FakeWorkspace
@@ -27,3 +28,9 @@ def _misspelt_traits_are_errors() -> Iterator[None]:
         warnings.filterwarnings("error", category=DeprecationWarning, module="traitlets")
         warnings.filterwarnings("error", message="Passing unrecognized arguments")
         yield
+
+
+@pytest.fixture(autouse=True)
+def _widgets_speak(monkeypatch: pytest.MonkeyPatch) -> None:
+    # Once ipykernel was imported by anybody, widgets outside of a kernel are silent.
+    monkeypatch.setattr(comm, "create_comm", comm.DummyComm)
