@@ -340,8 +340,8 @@ def _app_settings(
         "default_handler_class": Nowhere,
         "log_function": _log_request,
         "compress_response": True,
-        "ws_ping_interval": 30_000,
-        "ws_ping_timeout": 30_000,
+        # Channels have Tornado's own.
+        "ws_ping_interval": 0,
     }
 
 

@@ -45,6 +45,8 @@ _ROOM_SECONDS = 3.0
 _MOST_TICKETS, _TICKETS_PER_VISITOR = 2_000, 40
 _MOST_PAINTINGS_PER_VISITOR = 8
 _PAINTERS = 2
+# Who does not answer within that time is gone.
+_PING_SECONDS = 30
 
 _FULL = Refusal(
     503,
@@ -309,6 +311,14 @@ class Channels(OwnersOnly, VoilaKernelWebsocketHandler):  # type: ignore[misc]
     """
 
     _ending: asyncio.TimerHandle | None = None
+
+    def get_websocket_protocol(self) -> Any:
+        """The protocol, with Tornado's pings: Jupyter's give up who answers to the moment."""
+        protocol = super().get_websocket_protocol()
+        if protocol is not None:
+            protocol.params.ping_interval = _PING_SECONDS
+            protocol.params.ping_timeout = _PING_SECONDS
+        return protocol
 
     async def open(self, kernel_id: str) -> None:
         application = cast(GatedApplication, self.application)

@@ -6,7 +6,6 @@ import os
 import subprocess
 import sys
 import time
-import uuid
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -48,9 +47,8 @@ def measure(only: str, folder: Path, say: Say) -> Iterator[Measurement]:
     many = ("--users", str(REPORTS), "--renders", str(REPORTS * 20))
     for command in (("init",), ("demo-data", *many)):
         analytics(*command, database_url=url).check_returncode()
-    mark = uuid.uuid4().hex
     say(f"{REPORTS:,} reports by two workers")
-    first, last, left = _looked_at(url, home, mark, say)
+    first, last, left = _looked_at(url, home, say)
     # Kernels come and go: the least that was held is what every moment of a stretch held.
     megabytes = [min(held.memory for held in stretch) / 1e6 for stretch in (first, last)]
     things = [float(min(held.open for held in stretch)) for stretch in (first, last)]
@@ -63,15 +61,15 @@ def measure(only: str, folder: Path, say: Say) -> Iterator[Measurement]:
         yield beside(LEFT, float(left), "left", "nothing", 0.0, REPORTS, target=0.0)
 
 
-def _looked_at(url: str, home: Path, mark: str, say: Say) -> tuple[list[Held], list[Held], int]:
+def _looked_at(url: str, home: Path, say: Say) -> tuple[list[Held], list[Held], int]:
     """What was held early and late, and how much was left when the command had ended."""
     temporary, runtime, made = (home / name for name in ("tmp", "runtime", "made"))
     for path in (temporary, runtime, made):
         path.mkdir(mode=0o700)
+    mark = str(temporary)
     environment = {
         **os.environ,
         "ANALYTICS_DATABASE_URL": url,
-        "TMPDIR": str(temporary),
         "JUPYTER_RUNTIME_DIR": str(runtime),
         VARIABLE: mark,
     }
@@ -107,7 +105,7 @@ def _looked_at(url: str, home: Path, mark: str, say: Say) -> tuple[list[Held], l
         file
         for folder in (temporary, runtime)
         for file in folder.rglob("*")
-        if file.is_file() and "nursery" not in file.parts
+        if not file.is_dir() and "nursery" not in file.parts
     ]
     for thing in (*running, *files):
         say(f"left behind: {thing}")

@@ -131,7 +131,9 @@ def serving(site: Site, data: Data, folder: Path) -> Iterator[Running]:
     """The site's server in a process of its own, stopped with all that it started."""
     home = folder / f"{site.name.replace(' ', '-')}-{uuid.uuid4().hex[:6]}"
     home.mkdir()
-    mark, port = uuid.uuid4().hex, _free_port()
+    temporary, port = home / "tmp", _free_port()
+    temporary.mkdir()
+    mark = str(temporary)
     environment = {
         **{name: value for name, value in os.environ.items() if not name.startswith("JUPYTER")},
         **data.environment,

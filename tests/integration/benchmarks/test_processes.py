@@ -7,7 +7,9 @@ import subprocess
 import sys
 import time
 import uuid
+from pathlib import Path
 
+from tests.benchmarks.faults import role
 from tests.benchmarks.processes import VARIABLE, marked, pss
 
 LONG = "import time; time.sleep(60)"
@@ -33,6 +35,42 @@ def test_one_that_left_its_parent_still_belongs_to_its_server() -> None:
     while marked(mark) and time.monotonic() < until:
         time.sleep(0.05)
     assert marked(mark) == []
+
+
+# Has a kernel, and says so.
+KERNEL = """
+from jupyter_client.manager import KernelManager
+from analytics_core.kernels.spec import OwnKernels
+manager = KernelManager(kernel_spec_manager=OwnKernels(), kernel_name="python3")
+manager.start_kernel()
+client = manager.client()
+client.start_channels()
+client.wait_for_ready(timeout=60)
+print("ready", flush=True)
+input()
+manager.shutdown_kernel(now=True)
+"""
+
+
+def test_a_nursery_and_its_kernels_belong_to_the_server_that_started_them(tmp_path: Path) -> None:
+    mark = str(tmp_path)
+    runtime = {"JUPYTER_RUNTIME_DIR": str(tmp_path / "runtime")}
+    with subprocess.Popen(
+        [sys.executable, "-c", KERNEL],
+        env={**os.environ, **runtime, VARIABLE: mark},
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    ) as server:
+        assert server.stdout
+        assert server.stdout.readline() == "ready\n"
+        found = marked(mark)
+        server.communicate("\n", timeout=60)
+    try:
+        assert sorted(str(role(process)) for process in found) == ["None", "kernel", "preloaded"]
+    finally:
+        for process in found:
+            process.kill()
 
 
 def test_processes_of_another_server_do_not() -> None:

@@ -250,11 +250,36 @@ def test_a_socket_is_closed_when_its_visitor_is_not_known_any_more(
     socket = connect(theo, kernel)
     while socket.recv_data(control_frame=True)[0] != websocket.ABNF.OPCODE_CLOSE:
         """It goes on until then."""
-    # Before the first ping, which this client would miss.
     assert 0 <= time.time() - end - LEEWAY_SECONDS < 10
     socket.close()
     # Nor does it come back.
     assert refused(theo, kernel) == 403
+
+
+# An interval in which answers of a busy machine still come.
+IMPATIENT = """
+import analytics_core.serving.visits as visits
+visits._PING_SECONDS = 1
+"""
+
+
+def test_a_socket_that_answers_stays_and_one_that_does_not_is_closed(
+    people_url: str, tmp_path: Path
+) -> None:
+    with start_for_many(people_url, tmp_path, prelude=IMPATIENT) as running:
+        answering, silent = (connect(*opened(running, user)) for user in ("u1", "u2"))
+        pings = 0
+        while pings < 6:
+            # Answers pings by itself.
+            kind, _ = answering.recv_data(control_frame=True)
+            assert kind != websocket.ABNF.OPCODE_CLOSE
+            pings += kind == websocket.ABNF.OPCODE_PING
+        kinds = []
+        while websocket.ABNF.OPCODE_CLOSE not in kinds:
+            kinds.append(silent.recv_frame().opcode)
+        assert kinds.count(websocket.ABNF.OPCODE_PING) == 1
+        answering.close()
+        silent.close()
 
 
 @pytest.fixture(scope="module")
