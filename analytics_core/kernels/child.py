@@ -26,7 +26,8 @@ _F_SETSIG = 10
 class Birth:
     """What was asked for: a kernel with these arguments, here, with these open files.
 
-    `files` are standard input, output and error, and the tether to the launcher.
+    `files` are standard input, output and error, the tether to the launcher, and the end of a pipe
+    that it closes when its sockets are there.
     """
 
     arguments: list[str]
@@ -43,8 +44,15 @@ class Birth:
 class ForkedKernel(IPKernelApp):
     """ipykernel's application, tied to its launcher by something better than polling."""
 
+    unbound: int
+
     def init_poller(self) -> None:
         """Leave it out: its parent is the nursery, without which it can live."""
+
+    def init_sockets(self) -> None:
+        """Let the launcher know when there is something to connect to: trying again takes longer."""
+        super().init_sockets()  # type: ignore[no-untyped-call]
+        os.close(self.unbound)
 
 
 class KnownFiles:
@@ -69,7 +77,7 @@ class KnownFiles:
 def live(birth: Birth) -> None:
     """Be the kernel that was asked for until it is shut down."""
     os.setsid()
-    tether = take_files(birth.files)
+    tether, unbound = take_files(birth.files)
     tie(tether)
     signal.signal(signal.SIGINT, signal.default_int_handler)
     for name, (soft, hard) in birth.limits.items():
@@ -85,23 +93,25 @@ def live(birth: Birth) -> None:
     sys.orig_argv = birth.command
     IPKernelApp.clear_instance()
     application = ForkedKernel.instance(parent_handle=birth.launcher)
+    application.unbound = unbound
     application.initialize(birth.arguments)  # type: ignore[no-untyped-call]
     application.start()  # type: ignore[no-untyped-call]
 
 
-def take_files(files: Sequence[int]) -> int:
-    """Make the first three this process's standard ones, close all others but the last; that one.
+def take_files(files: Sequence[int]) -> list[int]:
+    """Make the first three this process's standard ones and close all but the others; those.
 
     The nursery's own files, its ties to other kernels among them, must not live on in this one.
     """
-    *standard, tether = files
-    kept = fcntl.fcntl(tether, fcntl.F_DUPFD_CLOEXEC, 3 + len(files))
+    kept = [fcntl.fcntl(file, fcntl.F_DUPFD_CLOEXEC, 3 + len(files)) for file in files[3:]]
     # Out of the way first: each may stand where another has to go.
-    moved = [fcntl.fcntl(file, fcntl.F_DUPFD_CLOEXEC, kept + 1) for file in standard]
+    moved = [fcntl.fcntl(file, fcntl.F_DUPFD_CLOEXEC, max(kept) + 1) for file in files[:3]]
     for number, file in enumerate(moved):
         os.dup2(file, number)
-    os.closerange(3, kept)
-    os.closerange(kept + 1, os.sysconf("SC_OPEN_MAX"))
+    first = 3
+    for file in [*sorted(kept), os.sysconf("SC_OPEN_MAX")]:
+        os.closerange(first, file)
+        first = file + 1
     return kept
 
 

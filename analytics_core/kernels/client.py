@@ -98,9 +98,7 @@ class ForkedProcess:
 
     def has_exited(self, timeout: float | None) -> bool:
         """Whether it ends within so many seconds."""
-        waiting = select.poll()
-        waiting.register(self._process, select.POLLIN)
-        return bool(waiting.poll(None if timeout is None else timeout * 1000))
+        return _wait(self._process, select.POLLIN, timeout)
 
     def _exit_status(self) -> int:
         try:
@@ -110,6 +108,12 @@ class ForkedProcess:
             # As below: whoever knew how it ended is gone.
             return 1
         return 1
+
+
+def _wait(file: int, event: int, timeout: float | None) -> bool:
+    waiting = select.poll()
+    waiting.register(file, event)
+    return bool(waiting.poll(None if timeout is None else timeout * 1000))
 
 
 def _let_go(process: int, channel: socket.socket, tether: int) -> None:
@@ -218,24 +222,33 @@ def _umask() -> int:
 def _asked(
     channel: socket.socket, request: Mapping[str, Any], streams: Streams
 ) -> ForkedProcess | None:
-    """The kernel; None where the nursery has retired. Closes the channel but in the first case."""
+    """The kernel, which can be connected to; None where the nursery has retired.
+
+    Closes the channel but in the first case.
+    """
     theirs, tether = os.pipe()
+    bound, unbound = os.pipe()
     process: ForkedProcess | None = None
     try:
         channel.settimeout(_ANSWER_TIMEOUT)
-        wire.send(channel, dict(request), [*streams.files, theirs])
+        try:
+            wire.send(channel, dict(request), [*streams.files, theirs, unbound])
+        finally:
+            wire.close_files([theirs, unbound])
         received = wire.receive(channel)
         if received is None:
             return None
         answer, files = received
         if files:
             process = ForkedProcess(answer["kernel"], files[0], channel, tether, streams)
+            # It lets go of its end when it has bound its sockets, or ends.
+            _wait(bound, select.POLLHUP, _ANSWER_TIMEOUT)
             return process
         if answer.get("stale"):
             return None
         raise NurseryUnavailable(answer["refused"])
     finally:
-        os.close(theirs)
+        os.close(bound)
         if process is None:
             os.close(tether)
             channel.close()

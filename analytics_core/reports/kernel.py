@@ -12,6 +12,7 @@ from uuid import uuid4
 
 from jupyter_client.manager import AsyncKernelManager
 from jupyter_core.paths import jupyter_runtime_dir
+from jupyter_core.utils import run_sync
 from papermill.clientwrap import PapermillNotebookClient
 from papermill.engines import Engine
 from traitlets import default
@@ -64,6 +65,9 @@ class PromptClient(PapermillNotebookClient):  # type: ignore[misc]
             raise
         client.allow_stdin = False
         return client
+
+    # What papermill calls; nbclient makes its own from its own.
+    start_new_kernel_client = run_sync(async_start_new_kernel_client)
 
     async def _until(self, condition: Any) -> None:
         deadline = time.monotonic() + self.startup_timeout

@@ -96,6 +96,12 @@ def test_a_kernel_is_forked_by_a_nursery_and_not_by_its_launcher() -> None:
         assert int(told(client, "import os; print(os.getppid())")) in nurseries()
 
 
+def test_a_kernel_that_was_started_can_be_connected_to_at_once() -> None:
+    for _ in range(10):
+        with kernel() as manager, closing(socket.socket()) as heart:
+            heart.connect((manager.ip, manager.shell_port))
+
+
 def test_a_kernel_has_the_environment_and_folder_of_its_launcher_and_no_more(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
