@@ -11,7 +11,7 @@ import select
 import signal
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from types import SimpleNamespace
 from typing import Any
@@ -50,28 +50,52 @@ class ForkedKernel(IPKernelApp):
         """Leave it out: its parent is the nursery, without which it can live."""
 
     def init_sockets(self) -> None:
-        """Let the launcher know when there is something to connect to: trying again takes longer."""
+        """Let the launcher know when it can connect: ZeroMQ takes its time to try again."""
         super().init_sockets()  # type: ignore[no-untyped-call]
         os.close(self.unbound)
 
 
-class KnownFiles:
-    """What ipykernel sees as `sys`, which tells it the files of all modules without a look at them.
+class KnownModules:
+    """What ipykernel and IPython see as `sys`: it tells names and files of modules without a look.
 
-    It asks each module in each kernel, for the debugger's sake, and so would write on 3 MB of pages
-    that kernels share; the nursery asks them once.
+    Each kernel asks all modules for their files, for the debugger's sake, and lists their names,
+    and so would write on megabytes of pages that kernels share. The nursery asks them once, and has
+    copies that lie side by side.
     """
 
     def __init__(self) -> None:
         files = [getattr(module, "__file__", None) for module in list(sys.modules.values())]
-        self._files = tuple(file for file in files if file)
+        vars(self).update(
+            _files=tuple(_copied(file) for file in files if file),
+            _names=tuple(_copied(name) for name in list(sys.modules)),
+        )
 
     def __getattr__(self, name: str) -> Any:
         return getattr(sys, name)
 
+    def __setattr__(self, name: str, value: Any) -> None:
+        setattr(sys, name, value)
+
     @property
-    def modules(self) -> dict[str, SimpleNamespace]:
-        return {file: SimpleNamespace(__file__=file) for file in self._files}
+    def modules(self) -> KnownModules:
+        return self
+
+    def copy(self) -> KnownModules:
+        return self
+
+    def keys(self) -> tuple[str, ...]:
+        names: tuple[str, ...] = self._names
+        return names
+
+    def values(self) -> Iterator[SimpleNamespace]:
+        """One after the other in the same object, of which nothing but the file is asked."""
+        module = SimpleNamespace()
+        for module.__file__ in self._files:
+            yield module
+
+
+def _copied(text: str) -> str:
+    return text.encode().decode()
 
 
 def live(birth: Birth) -> None:

@@ -20,10 +20,11 @@ from contextlib import suppress
 from typing import Any
 
 import ipykernel.ipkernel
+import IPython.core.shellapp
 
 from analytics_core.kernels import wire
 from analytics_core.kernels.address import is_of_this_user, within
-from analytics_core.kernels.child import Birth, KnownFiles, live
+from analytics_core.kernels.child import Birth, KnownModules, live
 from analytics_core.kernels.client import READY
 from analytics_core.kernels.safety import Unsafe, check
 
@@ -190,7 +191,9 @@ def main() -> None:
     try:
         for module in (*_OF_EVERY_KERNEL, *asked.preloaded):
             importlib.import_module(module)
-        vars(ipykernel.ipkernel)["sys"] = KnownFiles()
+        known = KnownModules()
+        for asking in (ipykernel.ipkernel, IPython.core.shellapp):
+            vars(asking)["sys"] = known
         check({0, 1, 2, asked.folder})
     except (ImportError, Unsafe) as refused:
         sys.exit(str(refused))

@@ -9,8 +9,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-# Where a server has its temporary files, a folder of its own: the mark of all that it starts. Of what
-# the benchmark could set it is the one that a nursery, which is nobody's child, is given too.
+# Where a server has its temporary files, a folder of its own: the mark of all that it starts. Of
+# what could be set it is the one that a nursery, which is nobody's child, is given too.
 VARIABLE = "TMPDIR"
 _PROC = Path("/proc")
 

@@ -127,8 +127,11 @@ def _rgb(color: str) -> list[int]:
 
 
 @contextmanager
-def serving(site: Site, data: Data, folder: Path) -> Iterator[Running]:
-    """The site's server in a process of its own, stopped with all that it started."""
+def serving(site: Site, data: Data, folder: Path, **settings: str) -> Iterator[Running]:
+    """The site's server in a process of its own, stopped with all that it started.
+
+    `settings` are further variables of its environment.
+    """
     home = folder / f"{site.name.replace(' ', '-')}-{uuid.uuid4().hex[:6]}"
     home.mkdir()
     temporary, port = home / "tmp", _free_port()
@@ -137,6 +140,7 @@ def serving(site: Site, data: Data, folder: Path) -> Iterator[Running]:
     environment = {
         **{name: value for name, value in os.environ.items() if not name.startswith("JUPYTER")},
         **data.environment,
+        **settings,
         VARIABLE: mark,
         "PYTHONPATH": str(ROOT),
         # Nothing is shared with other servers of this user.

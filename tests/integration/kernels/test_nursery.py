@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import os
 import signal
+import socket
 import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -98,8 +99,8 @@ def test_a_kernel_is_forked_by_a_nursery_and_not_by_its_launcher() -> None:
 
 def test_a_kernel_that_was_started_can_be_connected_to_at_once() -> None:
     for _ in range(10):
-        with kernel() as manager, closing(socket.socket()) as heart:
-            heart.connect((manager.ip, manager.shell_port))
+        with kernel() as manager, closing(socket.socket()) as shell:
+            shell.connect((manager.ip, manager.shell_port))
 
 
 def test_a_kernel_has_the_environment_and_folder_of_its_launcher_and_no_more(
