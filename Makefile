@@ -18,7 +18,7 @@ DEMO_USER := mara@example.com
 DEMO_FILLED = demo/.filled-$(shell date -u +%F)
 
 # What somebody has set for an own database is not meant for the demo or for tests.
-unexport ANALYTICS_PROFILE ANALYTICS_STATE_URL ANALYTICS_NOTEBOOKS ANALYTICS_GRANT
+unexport $(filter ANALYTICS_%,$(.VARIABLES))
 
 .DEFAULT_GOAL := help
 .PHONY: help setup demo test lint types contracts bench suites docs constraints clean browser

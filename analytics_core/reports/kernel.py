@@ -7,8 +7,8 @@ import os
 import time
 from collections.abc import Mapping
 from pathlib import Path
+from secrets import token_hex
 from typing import IO, Any
-from uuid import uuid4
 
 from jupyter_client.manager import AsyncKernelManager
 from jupyter_core.paths import jupyter_runtime_dir
@@ -23,6 +23,7 @@ from analytics_core.kernels.spec import OwnKernels
 ENGINE = "usage"
 _LOOK_EVERY = 0.002
 _START_TIMEOUT = 60
+_LONGEST_SOCKET = 107
 
 
 class OwnKernel(AsyncKernelManager):
@@ -35,11 +36,16 @@ class OwnKernel(AsyncKernelManager):
     @default("connection_file")
     def _known_beforehand(self) -> str:
         # Sockets are beside it; without one they would be in the current folder, all of one name.
-        return str(Path(jupyter_runtime_dir(), f"kernel-{uuid4()}.json"))
+        folder = Path(jupyter_runtime_dir())
+        # Who has never started a Jupyter program has none.
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        return str(folder / f"kernel-{token_hex(8)}.json")
 
     @default("transport")
     def _within_this_machine(self) -> str:
-        return "ipc"
+        """By sockets that are files, unless their paths are longer than one may be; encrypted."""
+        longest = self.connection_file.removesuffix(".json") + "-ipc-5"
+        return "ipc" if len(os.fsencode(longest)) <= _LONGEST_SOCKET else "tcp"
 
 
 class PromptClient(PapermillNotebookClient):  # type: ignore[misc]
@@ -80,7 +86,7 @@ class PromptClient(PapermillNotebookClient):  # type: ignore[misc]
 
     async def _is_bound(self) -> bool:
         # The last but the heartbeat's. Asked for earlier, ZeroMQ would try again much later.
-        return Path(f"{self.km.ip}-{self.km.iopub_port}").exists()
+        return self.km.transport == "tcp" or Path(f"{self.km.ip}-{self.km.iopub_port}").exists()
 
     async def _is_heard(self) -> bool:
         return bool(await self.kc.iopub_channel.socket.poll(int(_LOOK_EVERY * 1000) + 50))

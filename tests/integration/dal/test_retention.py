@@ -148,13 +148,15 @@ def test_calls_that_come_while_it_works_are_counted_or_set_aside(database: Datab
         )
         for n in range(400)
     ]
-    events, done = IngestRepository(database), Ingested()
+    events, done, met = IngestRepository(database), Ingested(), False
     with ThreadPoolExecutor(1) as hand:
         going = hand.submit(let_go, database)
         for n in range(0, len(told), 10):
             batch = [to_json(one) for one in told[n : n + 10]]
             done += events.ingest(batch, NOW, backfill=True)
+            met = met or going.running()
         going.result()
+    assert met
     assert (done.repeated, done.forgotten) == (0, 0)
     assert done.counted + done.set_aside == len(told)
     assert sum(by_day(database)) == before + done.counted

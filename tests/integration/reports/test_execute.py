@@ -10,6 +10,7 @@ from typing import Any
 
 import nbformat
 import pytest
+from jupyter_client.asynchronous.client import AsyncKernelClient
 
 from analytics_core.errors import ReportFailed
 from analytics_core.reports.execute import execute
@@ -58,6 +59,23 @@ def test_a_foreign_kernelspec_of_the_same_name_is_ignored(
     (folder / "kernel.json").write_text('{"argv": ["false"], "display_name": "x"}')
     monkeypatch.setenv("JUPYTER_PATH", str(tmp_path))
     assert printed(run("print('ran')")) == ["ran"]
+
+
+@pytest.mark.parametrize("name", ["new", "of-a-name-longer-than-the-path-of-a-socket-may-be" * 3])
+def test_no_jupyter_program_need_have_run_before(
+    name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("JUPYTER_RUNTIME_DIR", str(tmp_path / name))
+    assert printed(run("print('ran')")) == ["ran"]
+
+
+def test_a_kernel_is_talked_to_as_soon_as_it_can_hear(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked = []
+    monkeypatch.setattr(
+        AsyncKernelClient, "wait_for_ready", lambda *_, **__: asked.append("nbclient's")
+    )
+    assert printed(run("print('ran')")) == ["ran"]
+    assert asked == []
 
 
 def test_the_environment_is_the_kernels_alone() -> None:
