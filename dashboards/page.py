@@ -58,6 +58,7 @@ class UsagePage:
             )
         ]
         model.observe(self._follow, ["late", "attempts"])
+        model.observe(self._chosen, ["period", "compare", "zone"])
         self.header.observe(self._write_address, "refresh")
         self.header.on_msg(self._asked)
         self.tabs.observe(self._tab_selected, "selected")
@@ -93,6 +94,7 @@ class UsagePage:
         for linked in self._links:
             linked.unlink()
         self.model.unobserve(self._follow, ["late", "attempts"])
+        self.model.unobserve(self._chosen, ["period", "compare", "zone"])
         self.cards.close()
         for view in self.views.values():
             view.close()
@@ -140,6 +142,11 @@ class UsagePage:
         if key in self.views and self._page is not None and key not in self._shown:
             self._shown.add(key)
             self.views[key].show(self._page.tab(key))
+
+    def _chosen(self, _change: Any) -> None:
+        # Nothing more will be said to be late: a reload must not bring back what was given up.
+        if self.model.late:
+            self._write_address()
 
     def _tab_selected(self, _change: Any) -> None:
         self._write_address()

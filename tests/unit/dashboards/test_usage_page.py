@@ -276,6 +276,23 @@ def test_what_takes_long_is_said_with_its_address(page: UsagePage, runner: ByHan
     assert not page.header.loading
 
 
+def test_what_is_chosen_while_it_takes_long_is_in_the_address_at_once(
+    page: UsagePage, runner: ByHand
+) -> None:
+    # Without any numbers, waiting is said from the start.
+    page.header.period = "90d"
+    assert page.header.address["range"] == "90d"
+    runner.answer(-1)
+    page.header.period = "all"
+    runner.timers.pop()[1]()
+    page.header.period = "7d"
+    page.header.compare = True
+    page.header.zone = "UTC"
+    assert page.header.loading
+    chosen = ("range", "compare", "zone")
+    assert [page.header.address[name] for name in chosen] == ["7d", "1", "UTC"]
+
+
 def test_the_same_address_opens_the_same_view(model: UsageModel) -> None:
     model.period, model.compare = "90d", True
     page = UsagePage(model, PageState(tab="projects"), clock=lambda: NOW)
