@@ -16,7 +16,7 @@ from pathlib import Path
 from urllib.parse import quote, unquote
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, Frame, Page, expect
+from playwright.sync_api import Browser, BrowserContext, Frame, Page, WebSocketRoute, expect
 
 from analytics_core.identity.tokens import LEEWAY_SECONDS
 from analytics_core.model.scope import Scope
@@ -227,6 +227,65 @@ def test_a_kernel_that_is_gone_before_its_socket_connects_is_followed_by_another
         page.wait_for_function("() => sessionStorage.getItem('usage-resumed')", timeout=LONG_MS)
         page.locator(LIVE).wait_for(timeout=LONG_MS)
         assert killed
+
+
+def deafened(page: Page) -> tuple[list[bool], list[WebSocketRoute]]:
+    """While the first list holds something, what the page says gets lost; then its first socket."""
+    is_deaf: list[bool] = []
+    sockets: list[WebSocketRoute] = []
+
+    def connecting(socket: WebSocketRoute) -> None:
+        server = socket.connect_to_server()
+        if not sockets:
+            sockets.append(socket)
+            socket.on_message(lambda message: None if is_deaf else server.send(message))
+
+    page.route_web_socket(re.compile("/channels"), connecting)
+    return is_deaf, sockets
+
+
+def chosen_in_vain(page: Page) -> None:
+    page.locator('#rendered_cells [data-period="7d"]').click()
+    expect(page.locator("#rendered_cells .usage-page")).to_have_attribute("aria-busy", "true")
+
+
+def is_as_before(page: Page) -> None:
+    expect(page.locator("#rendered_cells .usage-page")).to_have_attribute(
+        "aria-busy", "false", timeout=LONG_MS
+    )
+    expect(page.locator('#rendered_cells [data-period="30d"]')).to_have_attribute(
+        "aria-pressed", "true"
+    )
+
+
+def test_a_choice_that_was_lost_with_its_connection_is_taken_back(
+    context: BrowserContext, many: Server
+) -> None:
+    page = context.new_page()
+    is_deaf, sockets = deafened(page)
+    page.goto(f"{many.link}?token={token('u3')}")
+    live(page)
+    is_deaf.append(True)
+    chosen_in_vain(page)
+    # A question for the same numbers, too, which changes nothing that could be compared.
+    page.get_by_role("button", name="Refresh now").click()
+    sockets[0].close()
+    is_as_before(page)
+
+
+def test_a_choice_that_no_kernel_hears_is_taken_back_after_a_while(
+    context: BrowserContext, many: Server
+) -> None:
+    page = context.new_page()
+    page.clock.install()
+    is_deaf, _ = deafened(page)
+    page.goto(f"{many.link}?token={token('u3')}")
+    live(page)
+    is_deaf.append(True)
+    chosen_in_vain(page)
+    is_deaf.clear()
+    page.clock.fast_forward("00:26")
+    is_as_before(page)
 
 
 def test_a_server_that_was_started_anew_is_found_again(
