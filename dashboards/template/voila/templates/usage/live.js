@@ -525,7 +525,8 @@
       manager.receive({ header: { msg_type: type }, parent_header: {}, content, buffers: bytes });
     }
     const main = document.getElementById("rendered_cells");
-    await manager.show(root, main);
+    // Where nothing is drawn, nothing else would tell that there is nothing to draw with.
+    await Promise.all([libraries, manager.show(root, main)]);
     const page = main.firstElementChild;
     const repeat = async () => {
       for (const slot of manager.slots.values()) {
