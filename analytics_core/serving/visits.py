@@ -14,6 +14,7 @@ from collections import Counter, OrderedDict
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
+from math import inf
 from typing import Any, cast
 
 import jinja2
@@ -42,6 +43,8 @@ _AT_ONCE_SECONDS = 0.2
 _LOOK_SECONDS = 0.25
 # A page that is reloaded may come before the one it replaces has let go of its kernel.
 _ROOM_SECONDS = 3.0
+# So often a page that is open asks whether its kernel is there, and oftener than a session may pass.
+_STAYING_SECONDS, _TIMES_A_SESSION = 600.0, 3
 _MOST_TICKETS, _TICKETS_PER_VISITOR = 2_000, 40
 _MOST_PAINTINGS_PER_VISITOR = 8
 _PAINTERS = 2
@@ -203,8 +206,14 @@ class Page(Personal):
             return
         painting = desk.easel.paint(visitor, self.request.query)
         ticket = desk.tickets.give(visitor, painting)
-        kept = cast(GatedApplication, self.application).gate.ways.is_link_kept
-        self._write("head", assets=desk.assets, ticket=ticket, is_link_kept=kept)
+        ways = cast(GatedApplication, self.application).gate.ways
+        self._write(
+            "head",
+            assets=desk.assets,
+            ticket=ticket,
+            is_link_kept=ways.is_link_kept,
+            staying_seconds=min(_STAYING_SECONDS, (ways.known_seconds or inf) / _TIMES_A_SESSION),
+        )
         await self.flush()
         done, _ = await asyncio.wait([painting], timeout=_AT_ONCE_SECONDS)
         if not done:

@@ -51,6 +51,11 @@ class Ways(Protocol):
         """Whether the address goes on holding what let its visitor in, for whoever copies it."""
         ...
 
+    @property
+    def known_seconds(self) -> int | None:
+        """How long who does not come again goes on being known; None where that has no end here."""
+        ...
+
     def look(self, request: HTTPServerRequest) -> Admission:
         """Who shows what is needed; waits for nothing. Raises `NotAdmitted`."""
         ...
@@ -78,6 +83,7 @@ class LocalLink:
     """
 
     is_link_kept = True
+    known_seconds = None
 
     def __init__(self, visitor: Visitor, cookies: Cookies, token: str | None = None) -> None:
         self.only, self._cookies = visitor, cookies
@@ -147,6 +153,10 @@ class Entrance:
                 " (`analytics token new-key FILE` makes a key)",
             )
         return cls(cookies, proxy, Directory(find))
+
+    @property
+    def known_seconds(self) -> int | None:
+        return self._by_token.sessions.seconds if self._by_token else None
 
     def look(self, request: HTTPServerRequest) -> Admission:
         over_socket = _family(request) == socket.AF_UNIX

@@ -319,6 +319,20 @@ def test_a_visit_that_has_ended_says_so_and_does_not_try_for_ever(
         assert page.evaluate("window.before")
 
 
+def test_a_page_that_is_looked_at_keeps_a_short_session(
+    context: BrowserContext, people_url: str, tmp_path: Path
+) -> None:
+    environment = {"ANALYTICS_SESSION_MINUTES": "5"}
+    with start_for_many(people_url, tmp_path, environment=environment) as server:
+        page = context.new_page()
+        page.clock.install()
+        page.goto(f"{server.link}?token={token('u3')}")
+        live(page)
+        # Nobody touches it; half of its session goes by.
+        with page.expect_request("**/usage/here/*"):
+            page.clock.fast_forward("02:30")
+
+
 def test_a_page_says_when_its_visitor_is_not_known_any_more(
     context: BrowserContext, people_url: str, tmp_path: Path
 ) -> None:

@@ -13,7 +13,6 @@
   const RESUMING = 60_000;
   const RESUMED_AT_MOST = 3;
   const AGAIN = 30_000;
-  const STAYING = 10 * 60_000;
   const PROTOCOL = "v1.kernel.websocket.jupyter.org";
   const VERSION = "2.1.0";
 
@@ -515,7 +514,7 @@
     if (problem) return failed();
     const kernel = new Kernel(id);
     // Whoever goes on looking goes on being known.
-    setInterval(() => kernel.isGone(), STAYING);
+    setInterval(() => kernel.isGone(), config.stayingSeconds * 1000);
     // A phone that was woken up finds out by itself only after a while.
     document.addEventListener("visibilitychange", () => document.hidden || kernel.isGone());
     addEventListener("pagehide", () => kernel.leave());
