@@ -167,6 +167,11 @@ class Workspace:
         if self.settings.grant and scope == self.scope:
             return self.settings.grant
         if any(database.needs_grant() for database in databases):
+            if self.settings.grant is None:
+                raise ScopeError(
+                    "nothing here can sign a grant: set ANALYTICS_DATABASE_URL to the address of"
+                    " the database's owner, or ANALYTICS_GRANT_KEY"
+                )
             raise ScopeError(
                 "what was granted here can be handed on as a whole only: nothing here can sign"
                 " a grant of less"
