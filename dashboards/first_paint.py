@@ -19,7 +19,7 @@ from markupsafe import Markup
 from analytics_core.charts.page import page
 from analytics_core.charts.values import Card, Number
 from analytics_core.drawing.fluid import fluid
-from analytics_core.errors import AccessEnded, AnalyticsError, UnknownUser
+from analytics_core.errors import AccessEnded, AnalyticsError, ScopeError, UnknownUser
 from analytics_core.identity.visitor import Visitor
 from analytics_core.serving.granting import Granting
 from analytics_core.serving.painting import Painted
@@ -64,7 +64,9 @@ class FirstPaint:
                 model = self._asked(visitor, state, grant)
         except AnalyticsError as failed:
             log.error("nothing can be granted: %s", failed)
-            return Painted(self._render(state, problem=in_plain_words(failed), who=""), "", "")
+            html = self._render(state, problem=in_plain_words(failed), who="")
+            # Who may see what does not change by itself; all else may be over in a moment.
+            return Painted(html, "", "", is_withheld=isinstance(failed, ScopeError))
         html = self._render(state, **self._answer(model, state))
         given = Given(query, model.subject, model.data, model.fetched_at)
         return Painted(html, given.to_source(), grant)

@@ -43,7 +43,7 @@ _AT_ONCE_SECONDS = 0.2
 _LOOK_SECONDS = 0.25
 # A page that is reloaded may come before the one it replaces has let go of its kernel.
 _ROOM_SECONDS = 3.0
-# So often a page that is open asks whether its kernel is there, and oftener than a session may pass.
+# So often an open page asks whether its kernel is there, and some times before a session ends.
 _STAYING_SECONDS, _TIMES_A_SESSION = 600.0, 3
 _MOST_TICKETS, _TICKETS_PER_VISITOR = 2_000, 40
 _MOST_PAINTINGS_PER_VISITOR = 8
@@ -247,7 +247,9 @@ class Opening(Personal):
             log.exception("no painting for a page")
             self._refuse(500, "failed")
             return
-        if not painted.grant:
+        if painted.is_withheld:
+            self._refuse(403, "withheld")
+        elif not painted.grant:
             self._refuse(503, "unavailable")
         # First what its visitor can do something about, which may also make room.
         elif not await desk.has_room(self.visitor):

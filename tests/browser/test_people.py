@@ -389,6 +389,23 @@ def test_where_nothing_can_be_granted_the_page_says_so_and_tries_again(
         assert page.url == f"{server.link}?tab=renders"
 
 
+def test_where_nothing_may_be_granted_the_page_says_so_and_does_not_try_again(
+    context: BrowserContext, people_url: str, tmp_path: Path
+) -> None:
+    environment = {"ANALYTICS_GRANT": THEO.to_text()}
+    with start_for_many(people_url, tmp_path, environment=environment) as server:
+        page = context.new_page()
+        page.clock.install()
+        page.goto(f"{server.link}?token={token('ops', role='operator')}")
+        expect(page.locator(".problem")).to_contain_text("may not show you these numbers")
+        notice = page.locator(".usage-notice")
+        expect(notice).to_contain_text("Trying again will not help", timeout=LONG_MS)
+        marked(page)
+        page.clock.fast_forward("05:00")
+        page.wait_for_timeout(1_000)
+        assert page.evaluate("window.before")
+
+
 def test_where_kernels_go_on_dying_the_page_stops_asking(
     context: BrowserContext, studio_url: str, tmp_path: Path
 ) -> None:

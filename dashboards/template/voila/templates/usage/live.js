@@ -36,6 +36,7 @@
   const ENDED = "Your visit has ended. Open this page again from where you came, and it goes on.";
   const PROBLEMS = {
     unavailable: "Your numbers cannot be shown right now. This page tries again by itself.",
+    withheld: "This page may not show you these numbers. Trying again will not help.",
     full: "These numbers are right, but too many pages are open for this one to be live. Try again in a minute.",
     many: "These numbers are right, but you have too many pages open for this one to be live. Close one, then reload.",
   };
