@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import http.server
+import json
 import os
 import random
 import re
@@ -300,6 +301,29 @@ def test_a_server_that_was_started_anew_is_found_again(
     with start_for_many(people_url, tmp_path, environment={"ANALYTICS_PORT": port}):
         goes_on(page)
         assert page.locator(LIVE).get_attribute("data-value") == str(THEOS_RENDERS)
+        assert page.url == f"{first.link}?tab=renders"
+
+
+def test_a_page_that_tries_again_waits_for_a_server_that_is_down(
+    context: BrowserContext, people_url: str, tmp_path: Path
+) -> None:
+    with start_for_many(people_url, tmp_path) as first:
+        page = context.new_page()
+        page.clock.install()
+        answer = json.dumps({"problem": "unavailable"})
+        page.route("**/usage/kernel/*", lambda route: route.fulfill(body=answer))
+        page.goto(f"{first.link}?tab=renders&token={token('u3')}")
+        notice = page.locator(".usage-notice")
+        expect(notice).to_contain_text("cannot be shown right now", timeout=LONG_MS)
+        page.unroute("**/usage/kernel/*")
+        marked(page)
+    page.clock.fast_forward("00:31")
+    expect(notice).to_contain_text("does not answer any more", timeout=LONG_MS)
+    assert page.evaluate("window.before")
+    port = first.host.partition(":")[2]
+    with start_for_many(people_url, tmp_path, environment={"ANALYTICS_PORT": port}):
+        page.clock.fast_forward("00:06")
+        goes_on(page)
         assert page.url == f"{first.link}?tab=renders"
 
 

@@ -33,6 +33,7 @@
   document.querySelector(".usage-notice button").onclick = () => location.reload();
 
   const LOST = "The connection to your numbers was lost. Reload the page to go on.";
+  const SILENT = "The server does not answer any more. The page goes on once it runs again.";
   const ENDED = "Your visit has ended. Open this page again from where you came, and it goes on.";
   const PROBLEMS = {
     unavailable: "Your numbers cannot be shown right now. This page tries again by itself.",
@@ -50,9 +51,16 @@
 
   // The address says what the visitor looks at, so that a page that lost its kernel goes on as it was
   // with another one: when somebody looks, and not over and over.
-  const resume = () => {
+  const resume = async () => {
     if (document.hidden) {
       document.addEventListener("visibilitychange", resume, { once: true });
+      return;
+    }
+    // A browser that finds no server shows a page of its own, which never comes back to this one.
+    const answer = await fetch("healthz", { cache: "no-store" }).catch(() => null);
+    if (!answer || answer.status >= 500) {
+      notice(SILENT);
+      setTimeout(resume, LONGEST_WAIT);
       return;
     }
     const before = JSON.parse(sessionStorage.getItem("usage-resumed") ?? "[]")
@@ -136,9 +144,7 @@
       this.socket.onmessage = ({ data }) => this.receive(unpack(data));
       this.socket.onclose = async () => {
         if (this.leaving) return;
-        this.alarm ??= setTimeout(() => {
-          notice("The server does not answer any more. The page goes on once it runs again.");
-        }, RECONNECTING);
+        this.alarm ??= setTimeout(() => notice(SILENT), RECONNECTING);
         // A socket does not tell why it was refused.
         if (await this.isGone()) return;
         setTimeout(() => this.connect(), Math.min(LONGEST_WAIT, 250 * 2 ** this.attempts));
