@@ -173,14 +173,14 @@ class Entrance:
         if token := token_of(request) if request.path == "/" else "":
             # The same browser, reloading the address it came by.
             if session is not None and session.link == by.tokens.id_of_link(token):
-                return _of_session(session, by.sessions)
+                return _of_session(session)
             link = by.tokens.read_link(token)
             return Admission(link.claim, link=link)
         if by.cookie and (token := cookie_of(request, by.cookie)):
             vouched = by.tokens.read_cookie(token)
             return Admission(vouched.claim, until=vouched.expires + LEEWAY_SECONDS)
         if session is not None:
-            return _of_session(session, by.sessions)
+            return _of_session(session)
         raise NotAdmitted("nothing shows who is asking")
 
     async def visitor(self, admission: Admission) -> Visitor:
@@ -230,9 +230,8 @@ class Entrance:
             return None
 
 
-def _of_session(session: Session, sessions: Sessions) -> Admission:
-    until = sessions.end_of(session) + LEEWAY_SECONDS
-    return Admission(session.visitor, session=session, until=until)
+def _of_session(session: Session) -> Admission:
+    return Admission(session.visitor, session=session, until=session.ends + LEEWAY_SECONDS)
 
 
 class Directory:

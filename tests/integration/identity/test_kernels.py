@@ -232,7 +232,7 @@ def of_a_session(server: Server, end: int) -> dict[str, str]:
     settings = Settings.read(token_keys=f"{KID}={KEY}")
     sessions = Sessions(Keys.of(settings), 28_800, AUDIENCE)  # type: ignore[arg-type]
     visitor = Visitor.of_scope(Scope.user("u3"))
-    session = Session(visitor, "", end - LONGEST_SECONDS, int(time.time()))
+    session = Session(visitor, "", end - LONGEST_SECONDS, int(time.time()), end)
     return {f"usage-{urlsplit(server.link).port}": sessions.write(session)}
 
 
