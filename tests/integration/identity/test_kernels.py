@@ -244,14 +244,16 @@ def of_the_product(_: Server, end: int) -> dict[str, str]:
 def test_a_socket_is_closed_when_its_visitor_is_not_known_any_more(
     by_cookie: Server, kept: Callable[[Server, int], dict[str, str]]
 ) -> None:
-    end = int(time.time()) - LEEWAY_SECONDS + 10
+    before = Client(by_cookie, kept(by_cookie, int(time.time()) + 600))
+    kernel, _ = before.open_kernel(before.ask("/"))
+    # Only now: what takes a loaded machine long is done.
+    end = int(time.time()) - LEEWAY_SECONDS + 6
     theo = Client(by_cookie, kept(by_cookie, end))
-    kernel, _ = theo.open_kernel(theo.ask("/"))
     socket = connect(theo, kernel)
     while socket.recv_data(control_frame=True)[0] != websocket.ABNF.OPCODE_CLOSE:
         """It goes on until then."""
     # Before the first ping, which this client would miss.
-    assert 0 <= time.time() - end - LEEWAY_SECONDS < 10
+    assert 0 <= time.time() - end - LEEWAY_SECONDS < 20
     socket.close()
     # Nor does it come back.
     assert refused(theo, kernel) == 403
