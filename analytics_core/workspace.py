@@ -167,6 +167,11 @@ class Workspace:
         if self.settings.grant and scope == self.scope:
             return self.settings.grant
         if any(database.needs_grant() for database in databases):
+            if self.settings.grant is None:
+                raise ScopeError(
+                    "nothing here can sign a grant: set ANALYTICS_DATABASE_URL to the address of"
+                    " the database's owner, or ANALYTICS_GRANT_KEY"
+                )
             raise ScopeError(
                 "what was granted here can be handed on as a whole only: nothing here can sign"
                 " a grant of less"
@@ -361,12 +366,19 @@ class Workspace:
         """
         if self.settings.grant is not None or (audit := self._audit) is None:
             return
-        try:
+
+        def note() -> None:
             audit.record(self._clock(), who or _account(), action, whose, by)
+
+        try:
+            note()
         except DatabaseUnavailable as failed:
-            if self._audited.dialect != "sqlite":
-                raise
-            _log.warning("not in the audit log: %s", failed)
+            if self._audited.dialect == "sqlite":
+                _log.warning("not in the audit log: %s", failed)
+                return
+            # Keys may have been replaced: what the last one signed is refused, and believed here.
+            self._audited.ask_anew()
+            note()
 
     def audited(self, since: datetime | None = None) -> list[Audited]:
         """The audit log from then on, oldest first; raises `NothingKept`."""

@@ -20,8 +20,10 @@ STYLE = Path(__file__).parent / "template/voila/templates/usage/page.css"
 class Header(anywidget.AnyWidget):
     """The bar on top, the dates below it, and what to say when numbers could not be loaded.
 
-    Asks for `{"ask": "refetch"}` and `{"ask": "download", "format": "csv" | "json"}`; a message
-    `{"save": {"name", "mime", "text"}}` makes the browser save a file.
+    Asks for `{"ask": "refetch"}`, for `{"ask": "repeat"}` where it may have missed something, after
+    which it is told `{"repeated": True}`, and for `{"ask": "download", "what": kind}`, of the kinds
+    in `heard.DOWNLOADS`. A message `{"save": {"name", "mime"}}` with the content as its one buffer
+    makes the browser save a file.
     """
 
     _esm: Path | str = _FRONTEND / "header.js"

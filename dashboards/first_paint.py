@@ -19,8 +19,9 @@ from markupsafe import Markup
 from analytics_core.charts.page import page
 from analytics_core.charts.values import Card, Number
 from analytics_core.drawing.fluid import fluid
-from analytics_core.errors import AccessEnded, AnalyticsError, UnknownUser
+from analytics_core.errors import AccessEnded, AnalyticsError, ScopeError, UnknownUser
 from analytics_core.identity.visitor import Visitor
+from analytics_core.model.results import Comparison
 from analytics_core.serving.granting import Granting
 from analytics_core.serving.painting import Painted
 from analytics_core.workspace import Workspace
@@ -58,13 +59,16 @@ class FirstPaint:
         try:
             grant = self._granting.grant(visitor)
             model = self._asked(visitor, state, grant)
-            if isinstance(model.error, AccessEnded | UnknownUser):
-                # Keys were replaced since it was signed: at first it only shows no row.
-                grant = self._granting.anew(visitor.scope)
-                model = self._asked(visitor, state, grant)
+            if isinstance(model.error, AccessEnded | UnknownUser) or _is_nothing(model.data):
+                # Perhaps keys were replaced since it was signed: at first it only shows no row.
+                again = self._granting.anew(visitor.scope)
+                if again != grant:
+                    grant, model = again, self._asked(visitor, state, again)
         except AnalyticsError as failed:
             log.error("nothing can be granted: %s", failed)
-            return Painted(self._render(state, problem=in_plain_words(failed), who=""), "", "")
+            html = self._render(state, problem=in_plain_words(failed), who="")
+            # Who may see what does not change by itself; all else may be over in a moment.
+            return Painted(html, "", "", is_withheld=isinstance(failed, ScopeError))
         html = self._render(state, **self._answer(model, state))
         given = Given(query, model.subject, model.data, model.fetched_at)
         return Painted(html, given.to_source(), grant)
@@ -132,6 +136,23 @@ class FirstPaint:
             autoescape=True, trim_blocks=True, lstrip_blocks=True, undefined=jinja2.StrictUndefined
         )
         return surroundings.from_string(_TEMPLATE.read_text(encoding="utf-8"))
+
+
+def _is_nothing(answer: Comparison | None) -> bool:
+    """Whether an answer is what somebody would get who may see no row."""
+    if answer is None:
+        return False
+    of = answer.current
+    return not (
+        of.renders.total
+        or of.credits.spent
+        or of.credits.earned
+        or of.api.total_calls
+        or of.storage.stored_files
+        or of.projects.total
+        or of.activity.logins
+        or of.activity.signups
+    )
 
 
 def link(state: PageState, **change: Any) -> str:

@@ -58,6 +58,7 @@ class UsagePage:
             )
         ]
         model.observe(self._follow, ["late", "attempts"])
+        model.observe(self._chosen, ["period", "compare", "zone"])
         self.header.observe(self._write_address, "refresh")
         self.header.on_msg(self._asked)
         self.tabs.observe(self._tab_selected, "selected")
@@ -93,6 +94,7 @@ class UsagePage:
         for linked in self._links:
             linked.unlink()
         self.model.unobserve(self._follow, ["late", "attempts"])
+        self.model.unobserve(self._chosen, ["period", "compare", "zone"])
         self.cards.close()
         for view in self.views.values():
             view.close()
@@ -141,6 +143,11 @@ class UsagePage:
             self._shown.add(key)
             self.views[key].show(self._page.tab(key))
 
+    def _chosen(self, _change: Any) -> None:
+        # Nothing more will be said to be late: a reload must not bring back what was given up.
+        if self.model.late:
+            self._write_address()
+
     def _tab_selected(self, _change: Any) -> None:
         self._write_address()
         self._show_tab()
@@ -153,6 +160,7 @@ class UsagePage:
         parts = (self.cards.widget, self.tabs, *(view.widget for view in self.views.values()))
         for part in (*parts, self._panels, self.header):
             part.send_state()
+        self.header.send({"repeated": True})
 
     def _asked(self, _widget: Any, content: dict[str, Any], _buffers: Any) -> None:
         match content:

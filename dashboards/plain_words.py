@@ -26,9 +26,9 @@ def in_plain_words(error: Exception | None) -> str:
             return "The database that holds your usage does not answer right now."
         case SchemaMismatch():
             return "The database that holds your usage is not ready for this version of the page."
-        case (
-            AccessEnded() | NoAnswer() | RangeError() | ScopeError() | UnknownUser() | UnknownZone()
-        ):
+        case ScopeError():
+            return "This page may not show you these numbers. Whoever runs it can say more."
+        case AccessEnded() | NoAnswer() | RangeError() | UnknownUser() | UnknownZone():
             text = str(error)
             return f"{text[:1].upper()}{text[1:]}."
         case _:

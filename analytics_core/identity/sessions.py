@@ -22,12 +22,16 @@ _AUDIENCE = "usage session"
 
 @dataclass(frozen=True, slots=True)
 class Session:
-    """Who came in, by which link, when, and when the cookie that says so was made."""
+    """Who came in, by which link, when, when the cookie that says so was made, and when it ends.
+
+    All in seconds since 1970.
+    """
 
     visitor: Visitor
     link: str
     began: int
     made: int
+    ends: int
 
 
 class Sessions:
@@ -39,19 +43,17 @@ class Sessions:
         self._keys, self.seconds = keys.derived(self._audience), seconds
 
     def begin(self, visitor: Visitor, link: str) -> Session:
-        now = int(time.time())
-        return Session(visitor, link, now, now)
+        return self._from_now(visitor, link, int(time.time()))
 
     def renew(self, session: Session) -> Session | None:
-        """The same session from now on; None while it is too new for that."""
-        now = int(time.time())
-        if now - session.made < self.seconds / 10:
-            return None
-        return Session(session.visitor, session.link, session.began, now)
+        """The same session from now on; None where that would make it hardly longer."""
+        renewed = self._from_now(session.visitor, session.link, session.began)
+        # By its end: it may have been made for another time than would be today.
+        return renewed if renewed.ends - session.ends >= self.seconds / 10 else None
 
-    def end_of(self, session: Session) -> int:
-        """The second in which it ends, unless it is renewed before."""
-        return min(session.made + self.seconds, session.began + LONGEST_SECONDS)
+    def _from_now(self, visitor: Visitor, link: str, began: int) -> Session:
+        now = int(time.time())
+        return Session(visitor, link, began, now, min(now + self.seconds, began + LONGEST_SECONDS))
 
     def write(self, session: Session) -> str:
         """What the browser keeps."""
@@ -65,7 +67,7 @@ class Sessions:
             "link": session.link,
             "began": session.began,
             "iat": session.made,
-            "exp": self.end_of(session),
+            "exp": session.ends,
         }
         return sign(self._keys, claims)
 
@@ -79,4 +81,4 @@ class Sessions:
             )
         except (ValueError, ScopeError):
             raise TokenRefused("it is a session of another version") from None
-        return Session(visitor, said["link"], said["began"], said["iat"])
+        return Session(visitor, said["link"], said["began"], said["iat"], said["exp"])

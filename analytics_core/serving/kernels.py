@@ -71,11 +71,13 @@ class QuietKernels(AsyncMappingKernelManager):
         await self.shutdown_kernel(kernel_id, now=True)  # type: ignore[no-untyped-call]
         return False
 
-    async def end_lost(self, owner: str) -> None:
-        """End those of a visitor whose pages went away without a word."""
+    async def end_lost(self, owner: str | None = None) -> None:
+        """End those whose pages went away without a word, of a visitor or of everybody."""
         now = time.monotonic()
-        for kernel_id in self.owned(owner):
+        for kernel_id in list(self._owners) if owner is None else self.owned(owner):
             if now - self._alone_since.get(kernel_id, now) > _LOST_SECONDS and kernel_id in self:
+                # Whoever else looks for room meanwhile leaves it alone.
+                del self._alone_since[kernel_id]
                 await self.shutdown_kernel(kernel_id, now=True)  # type: ignore[no-untyped-call]
 
     def notify_connect(self, kernel_id: str) -> None:

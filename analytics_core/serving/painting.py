@@ -12,12 +12,14 @@ from analytics_core.identity.visitor import Visitor
 class Painted:
     """A page as HTML, and the source with which its kernel learns what was painted.
 
-    `grant` is what its kernel may read; empty where that could not be said.
+    `grant` is what its kernel may read; empty where that could not be said, and then
+    `is_withheld` is whether asking again would not help.
     """
 
     html: str
     source: str
     grant: str
+    is_withheld: bool = False
 
 
 class Painter(Protocol):

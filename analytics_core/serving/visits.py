@@ -14,6 +14,7 @@ from collections import Counter, OrderedDict
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
+from math import inf
 from typing import Any, cast
 
 import jinja2
@@ -42,6 +43,8 @@ _AT_ONCE_SECONDS = 0.2
 _LOOK_SECONDS = 0.25
 # A page that is reloaded may come before the one it replaces has let go of its kernel.
 _ROOM_SECONDS = 3.0
+# So often an open page asks whether its kernel is there, and some times before a session ends.
+_STAYING_SECONDS, _TIMES_A_SESSION = 600.0, 3
 _MOST_TICKETS, _TICKETS_PER_VISITOR = 2_000, 40
 _MOST_PAINTINGS_PER_VISITOR = 8
 _PAINTERS = 2
@@ -65,6 +68,10 @@ _MANY = Refusal(
 
 class KernelGone(Exception):
     """A kernel died while it was made a page's."""
+
+
+class PageLeft(Exception):
+    """Whoever asked for a kernel has gone before it was theirs."""
 
 
 class Easel:
@@ -157,17 +164,19 @@ class Desk:
         pages = len(self.kernels.owned(visitor.key)) + self._under_way[visitor.key]
         return pages >= self.pages_per_visitor
 
-    async def has_room(self, visitor: Visitor) -> bool:
-        """Whether there is room for another page of a visitor, or there is in a moment."""
+    async def make_room(self, visitor: Visitor) -> None:
+        """Where there is none for another page of a visitor, end pages that were lost.
+
+        Those that are just being left are waited for.
+        """
+        if self.is_full:
+            await self.kernels.end_lost()
         loop = asyncio.get_running_loop()
         deadline = loop.time() + _ROOM_SECONDS
         if self.has_many(visitor):
             await self.kernels.end_lost(visitor.key)
-        while self.has_many(visitor):
-            if loop.time() > deadline:
-                return False
+        while self.has_many(visitor) and loop.time() < deadline:
             await asyncio.sleep(_LOOK_SECONDS)
-        return True
 
     def take(self, visitor: Visitor) -> asyncio.Task[ReadyKernel]:
         """A kernel that is this visitor's from now on."""
@@ -199,14 +208,22 @@ class Page(Personal):
         self.keep_visitor()
         # Reading it sets its cookie, without which a page that is left could not end its kernel.
         _ = self.xsrf_token
+        if desk.is_full:
+            await desk.kernels.end_lost()
         if desk.is_full or desk.easel.is_busy(visitor):
             self.set_header("Retry-After", "60")
             self.tell(_MANY if desk.easel.is_busy(visitor) else _FULL)
             return
         painting = desk.easel.paint(visitor, self.request.query)
         ticket = desk.tickets.give(visitor, painting)
-        kept = cast(GatedApplication, self.application).gate.ways.is_link_kept
-        self._write("head", assets=desk.assets, ticket=ticket, is_link_kept=kept)
+        ways = cast(GatedApplication, self.application).gate.ways
+        self._write(
+            "head",
+            assets=desk.assets,
+            ticket=ticket,
+            is_link_kept=ways.is_link_kept,
+            staying_seconds=min(_STAYING_SECONDS, (ways.known_seconds or inf) / _TIMES_A_SESSION),
+        )
         await self.flush()
         done, _ = await asyncio.wait([painting], timeout=_AT_ONCE_SECONDS)
         if not done:
@@ -221,10 +238,17 @@ class Page(Personal):
 
 
 class Opening(Personal):
-    """What the kernel of a page has to say: its id, and the widgets it made of the same data."""
+    """What the kernel of a page has to say: its id, and the widgets it made of the same data.
+
+    A page that is left before it knows its kernel cannot end it.
+    """
 
     def initialize(self, desk: Desk) -> None:
-        self._desk = desk
+        self._desk, self._is_left = desk, False
+
+    def on_connection_close(self) -> None:
+        self._is_left = True
+        super().on_connection_close()
 
     async def get(self, ticket: str) -> None:
         desk = self._desk
@@ -240,10 +264,17 @@ class Opening(Personal):
             log.exception("no painting for a page")
             self._refuse(500, "failed")
             return
+        if painted.is_withheld:
+            self._refuse(403, "withheld")
+            return
         if not painted.grant:
             self._refuse(503, "unavailable")
-        # First what its visitor can do something about, which may also make room.
-        elif not await desk.has_room(self.visitor):
+            return
+        await desk.make_room(self.visitor)
+        if self._is_left:
+            return
+        # First what its visitor can do something about.
+        if desk.has_many(self.visitor):
             self._refuse(429, "many")
         elif desk.is_full:
             self._refuse(503, "full")
@@ -262,12 +293,14 @@ class Opening(Personal):
         try:
             try:
                 return await self._run_in(await self._desk.take(self.visitor), painted)
-            except CellFailed:
+            except (CellFailed, PageLeft):
                 raise
             except Exception as gone:
                 # A kernel may die at any moment; another one is as good.
                 log.warning("another kernel for a page: %r", gone)
                 return await self._run_in(await self._desk.take(self.visitor), painted)
+        except PageLeft:
+            return ""
         except Exception:
             log.exception("no kernel for a page")
             self.set_status(500)
@@ -279,12 +312,16 @@ class Opening(Personal):
         running = asyncio.ensure_future(run(kernel.client, sources))
         try:
             while not (await asyncio.wait([running], timeout=_LOOK_SECONDS))[0]:
+                if self._is_left:
+                    raise PageLeft
                 if not await desk.pool.is_alive(kernel):
                     raise KernelGone(kernel.id)
             opened = running.result()
             conversation = conversation_with(desk.kernels.get_kernel(kernel.id))
             for message in opened.messages:
                 conversation.announced(message["type"], message["content"])
+            if self._is_left:
+                raise PageLeft
         except BaseException:
             running.cancel()
             if kernel.id in desk.kernels:

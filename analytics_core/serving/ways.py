@@ -51,6 +51,11 @@ class Ways(Protocol):
         """Whether the address goes on holding what let its visitor in, for whoever copies it."""
         ...
 
+    @property
+    def known_seconds(self) -> int | None:
+        """How long who does not come again goes on being known; None where that has no end here."""
+        ...
+
     def look(self, request: HTTPServerRequest) -> Admission:
         """Who shows what is needed; waits for nothing. Raises `NotAdmitted`."""
         ...
@@ -78,6 +83,7 @@ class LocalLink:
     """
 
     is_link_kept = True
+    known_seconds = None
 
     def __init__(self, visitor: Visitor, cookies: Cookies, token: str | None = None) -> None:
         self.only, self._cookies = visitor, cookies
@@ -148,6 +154,10 @@ class Entrance:
             )
         return cls(cookies, proxy, Directory(find))
 
+    @property
+    def known_seconds(self) -> int | None:
+        return self._by_token.sessions.seconds if self._by_token else None
+
     def look(self, request: HTTPServerRequest) -> Admission:
         over_socket = _family(request) == socket.AF_UNIX
         named = self._proxy.take(request.headers, over_socket=over_socket)
@@ -163,14 +173,14 @@ class Entrance:
         if token := token_of(request) if request.path == "/" else "":
             # The same browser, reloading the address it came by.
             if session is not None and session.link == by.tokens.id_of_link(token):
-                return _of_session(session, by.sessions)
+                return _of_session(session)
             link = by.tokens.read_link(token)
             return Admission(link.claim, link=link)
         if by.cookie and (token := cookie_of(request, by.cookie)):
             vouched = by.tokens.read_cookie(token)
             return Admission(vouched.claim, until=vouched.expires + LEEWAY_SECONDS)
         if session is not None:
-            return _of_session(session, by.sessions)
+            return _of_session(session)
         raise NotAdmitted("nothing shows who is asking")
 
     async def visitor(self, admission: Admission) -> Visitor:
@@ -220,9 +230,8 @@ class Entrance:
             return None
 
 
-def _of_session(session: Session, sessions: Sessions) -> Admission:
-    until = sessions.end_of(session) + LEEWAY_SECONDS
-    return Admission(session.visitor, session=session, until=until)
+def _of_session(session: Session) -> Admission:
+    return Admission(session.visitor, session=session, until=session.ends + LEEWAY_SECONDS)
 
 
 class Directory:

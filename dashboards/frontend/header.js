@@ -3,8 +3,11 @@
 
 const REFRESHES = [[0, "Off"], [30, "30 s"], [60, "1 min"], [300, "5 min"]];
 // Years that nobody has usage in are slips of the keyboard: a date field takes up to six digits.
+// From the first to the last they are a hundred years, which is as many as can be asked for.
 const EARLIEST = "2000-01-01";
-const LATEST = "2100-12-31";
+const LATEST = "2099-12-31";
+// A kernel says sooner that it has no answer: then it has not been asked.
+const UNHEARD = 25_000;
 const AGAIN =
   '<svg viewBox="0 0 16 16" fill="none" stroke="currentColor" stroke-width="1.6" ' +
   'stroke-linecap="round" aria-hidden="true"><path d="M13.5 8A5.5 5.5 0 1 1 11.7 3.9M12 1v3.2H8.8"/></svg>';
@@ -74,8 +77,16 @@ export default {
     const get = (name) => model.get(name);
     // Busy from the moment something is asked, which is seen only where it takes long.
     let isAsking = false;
+    let unheard;
     const ask = () => {
       isAsking = true;
+      clearTimeout(unheard);
+      unheard = setTimeout(() => model.send({ ask: "repeat" }), UNHEARD);
+      busy();
+    };
+    const isAnswered = () => {
+      isAsking = false;
+      clearTimeout(unheard);
       busy();
     };
     const busy = () => {
@@ -111,7 +122,7 @@ export default {
           wrong.textContent = !first.value || !last.value
             ? "Choose both a first and a last day."
             : !first.validity.valid || !last.validity.valid
-              ? "Choose days from 2000 to 2100."
+              ? "Choose days from 2000 to 2099."
               : last.value < first.value ? "The last day lies before the first." : "";
           wrong.hidden = !wrong.textContent;
           if (wrong.textContent) return;
@@ -271,9 +282,7 @@ export default {
       tick();
     };
 
-    model.on("change:attempts", () => {
-      isAsking = false;
-    });
+    model.on("change:attempts", isAnswered);
     model.on("change:updated", () => {
       since = performance.now();
       spoken.textContent = `Numbers for ${get("range_text")} are shown.`;
@@ -281,7 +290,11 @@ export default {
     model.on("change", show);
     model.on("change:zone change:own_zone", zones);
     model.on("change:address", () => writeAddress(get("address")));
-    model.on("msg:custom", (message, buffers) => message.save && save(message.save, buffers));
+    model.on("msg:custom", (message, buffers) => {
+      if (message.save) save(message.save, buffers);
+      // What is shown now is what the kernel was asked for, whatever was lost on the way.
+      if (message.repeated) isAnswered();
+    });
     zones();
     show();
     writeAddress(get("address"));
@@ -290,6 +303,7 @@ export default {
 
     return () => {
       clearInterval(timer);
+      clearTimeout(unheard);
       picker.forget();
       exporter.forget();
     };

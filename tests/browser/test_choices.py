@@ -76,6 +76,19 @@ def test_custom_days_are_checked_and_then_shown(seen: Visit) -> None:
     assert query(seen)["token"] == seen.server.token
 
 
+def test_the_longest_range_that_can_be_entered_is_answered(seen: Visit) -> None:
+    first, last = (seen.page.locator(f'input[name="{name}"]') for name in ("first", "last"))
+    seen.page.locator('[data-period="custom"]').click()
+    first.fill("2000-01-01")
+    last.fill("2100-01-01")
+    seen.page.get_by_role("button", name="Show these days").click()
+    expect(seen.page.locator(".dates .wrong")).to_contain_text("2000 to 2099")
+    last.fill("2099-12-31")
+    seen.page.get_by_role("button", name="Show these days").click()
+    expect(seen.page.locator(".range")).to_have_text("Jan 1, 2000 – Dec 31, 2099")
+    seen.settle()
+
+
 def test_comparing_sets_the_period_before_beside_every_card(seen: Visit, pictures: Path) -> None:
     seen.page.locator('[data-period="30d"]').click()
     seen.page.get_by_role("switch", name="Compare").check()

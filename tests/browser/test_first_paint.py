@@ -182,3 +182,18 @@ def test_a_page_that_cannot_become_live_says_so_and_keeps_its_numbers(
         expect(notice).to_contain_text("could not be made live")
         expect(seen.page.locator(".usage-painted .mark.line").first).to_be_visible()
         seen.page.screenshot(path=pictures / "not-live-1440.png")
+
+
+@pytest.mark.parametrize("script", ["bundle.js", "remoteEntry.*.js"])
+def test_a_page_whose_libraries_do_not_come_says_so_and_keeps_its_numbers(
+    browser: Browser, server: Server, script: str
+) -> None:
+    with visit(browser, server, wait=False) as seen:
+        seen.page.route(f"**/{script}", lambda route: route.abort())
+        seen.page.goto(server.link)
+        notice = seen.page.locator(".usage-notice")
+        expect(notice).to_contain_text("could not be made live", timeout=LONG_MS)
+        expect(seen.page.locator(".usage-painted .mark.line").first).to_be_visible()
+        # What the browser itself and the page have to say of it.
+        assert seen.errors
+        seen.errors.clear()

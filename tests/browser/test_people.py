@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import http.server
+import json
 import os
 import random
 import re
@@ -16,7 +17,7 @@ from pathlib import Path
 from urllib.parse import quote, unquote
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, Frame, Page, expect
+from playwright.sync_api import Browser, BrowserContext, Frame, Page, WebSocketRoute, expect
 
 from analytics_core.identity.tokens import LEEWAY_SECONDS
 from analytics_core.model.scope import Scope
@@ -229,6 +230,65 @@ def test_a_kernel_that_is_gone_before_its_socket_connects_is_followed_by_another
         assert killed
 
 
+def deafened(page: Page) -> tuple[list[bool], list[WebSocketRoute]]:
+    """While the first list holds something, what the page says gets lost; then its first socket."""
+    is_deaf: list[bool] = []
+    sockets: list[WebSocketRoute] = []
+
+    def connecting(socket: WebSocketRoute) -> None:
+        server = socket.connect_to_server()
+        if not sockets:
+            sockets.append(socket)
+            socket.on_message(lambda message: None if is_deaf else server.send(message))
+
+    page.route_web_socket(re.compile("/channels"), connecting)
+    return is_deaf, sockets
+
+
+def chosen_in_vain(page: Page) -> None:
+    page.locator('#rendered_cells [data-period="7d"]').click()
+    expect(page.locator("#rendered_cells .usage-page")).to_have_attribute("aria-busy", "true")
+
+
+def is_as_before(page: Page) -> None:
+    expect(page.locator("#rendered_cells .usage-page")).to_have_attribute(
+        "aria-busy", "false", timeout=LONG_MS
+    )
+    expect(page.locator('#rendered_cells [data-period="30d"]')).to_have_attribute(
+        "aria-pressed", "true"
+    )
+
+
+def test_a_choice_that_was_lost_with_its_connection_is_taken_back(
+    context: BrowserContext, many: Server
+) -> None:
+    page = context.new_page()
+    is_deaf, sockets = deafened(page)
+    page.goto(f"{many.link}?token={token('u3')}")
+    live(page)
+    is_deaf.append(True)
+    chosen_in_vain(page)
+    # A question for the same numbers, too, which changes nothing that could be compared.
+    page.get_by_role("button", name="Refresh now").click()
+    sockets[0].close()
+    is_as_before(page)
+
+
+def test_a_choice_that_no_kernel_hears_is_taken_back_after_a_while(
+    context: BrowserContext, many: Server
+) -> None:
+    page = context.new_page()
+    page.clock.install()
+    is_deaf, _ = deafened(page)
+    page.goto(f"{many.link}?token={token('u3')}")
+    live(page)
+    is_deaf.append(True)
+    chosen_in_vain(page)
+    is_deaf.clear()
+    page.clock.fast_forward("00:26")
+    is_as_before(page)
+
+
 def test_a_server_that_was_started_anew_is_found_again(
     context: BrowserContext, people_url: str, tmp_path: Path
 ) -> None:
@@ -241,6 +301,29 @@ def test_a_server_that_was_started_anew_is_found_again(
     with start_for_many(people_url, tmp_path, environment={"ANALYTICS_PORT": port}):
         goes_on(page)
         assert page.locator(LIVE).get_attribute("data-value") == str(THEOS_RENDERS)
+        assert page.url == f"{first.link}?tab=renders"
+
+
+def test_a_page_that_tries_again_waits_for_a_server_that_is_down(
+    context: BrowserContext, people_url: str, tmp_path: Path
+) -> None:
+    with start_for_many(people_url, tmp_path) as first:
+        page = context.new_page()
+        page.clock.install()
+        answer = json.dumps({"problem": "unavailable"})
+        page.route("**/usage/kernel/*", lambda route: route.fulfill(body=answer))
+        page.goto(f"{first.link}?tab=renders&token={token('u3')}")
+        notice = page.locator(".usage-notice")
+        expect(notice).to_contain_text("cannot be shown right now", timeout=LONG_MS)
+        page.unroute("**/usage/kernel/*")
+        marked(page)
+    page.clock.fast_forward("00:31")
+    expect(notice).to_contain_text("does not answer any more", timeout=LONG_MS)
+    assert page.evaluate("window.before")
+    port = first.host.partition(":")[2]
+    with start_for_many(people_url, tmp_path, environment={"ANALYTICS_PORT": port}):
+        page.clock.fast_forward("00:06")
+        goes_on(page)
         assert page.url == f"{first.link}?tab=renders"
 
 
@@ -260,18 +343,39 @@ def test_a_visit_that_has_ended_says_so_and_does_not_try_for_ever(
         assert page.evaluate("window.before")
 
 
+def test_a_page_that_is_looked_at_keeps_a_short_session(
+    context: BrowserContext, people_url: str, tmp_path: Path
+) -> None:
+    environment = {"ANALYTICS_SESSION_MINUTES": "5"}
+    with start_for_many(people_url, tmp_path, environment=environment) as server:
+        page = context.new_page()
+        page.clock.install()
+        page.goto(f"{server.link}?token={token('u3')}")
+        live(page)
+        # Nobody touches it; half of its session goes by.
+        with page.expect_request("**/usage/here/*"):
+            page.clock.fast_forward("02:30")
+
+
 def test_a_page_says_when_its_visitor_is_not_known_any_more(
     context: BrowserContext, people_url: str, tmp_path: Path
 ) -> None:
     environment = {"ANALYTICS_TOKEN_COOKIE": "usage-token"}
     with start_for_many(people_url, tmp_path, environment=environment) as server:
-        end = int(time.time()) - LEEWAY_SECONDS + 15
-        value = token("u3", jti=None, iat=end - 900, exp=end)
-        context.add_cookies([{"name": "usage-token", "value": value, "url": server.link}])
+
+        def known_until(end: int) -> None:
+            value = token("u3", jti=None, iat=end - 900, exp=end)
+            context.add_cookies([{"name": "usage-token", "value": value, "url": server.link}])
+
+        known_until(int(time.time()) + 600)
         page = context.new_page()
+        _, sockets = deafened(page)
         page.goto(server.link)
         assert live(page) == str(THEOS_RENDERS)
-        # By itself: its socket is closed.
+        # However long that took, the socket that follows this one has a few seconds.
+        known_until(int(time.time()) - LEEWAY_SECONDS + 5)
+        sockets[0].close()
+        # By itself: it is closed.
         notice = page.locator(".usage-notice")
         expect(notice).to_contain_text("Your visit has ended", timeout=LONG_MS)
 
@@ -281,13 +385,26 @@ def test_a_page_says_when_its_grant_has_ended(
 ) -> None:
     made = guarded(postgres_server)
     visitors.fill(made.url)
-    # As somebody's own server has one, which cannot sign another.
-    began, environment = time.monotonic(), {"ANALYTICS_GRANT": made.grant(THEO, seconds=20)}
-    with start_for_many(made.reader, tmp_path, environment=environment) as server:
-        page = context.new_page()
-        page.goto(f"{server.link}?token={token('u3')}")
-        assert live(page) == str(THEOS_RENDERS)
-        time.sleep(max(0, began + 21 - time.monotonic()))
+    page = context.new_page()
+
+    @contextmanager
+    def granted(seconds: int) -> Iterator[float]:
+        """The page of a server with a grant, live; and when it was made.
+
+        As somebody's own server has one, which cannot sign another.
+        """
+        began = time.monotonic()
+        environment = {"ANALYTICS_GRANT": made.grant(THEO, seconds=seconds)}
+        with start_for_many(made.reader, tmp_path, environment=environment) as server:
+            page.goto(f"{server.link}?token={token('u3')}")
+            assert live(page) == str(THEOS_RENDERS)
+            yield began
+
+    # How long this takes here: it has to be over while the grant is good.
+    with granted(3_600) as began:
+        lasts = max(12, int(4 * (time.monotonic() - began)))
+    with granted(lasts) as began:
+        time.sleep(max(0, began + lasts + 1 - time.monotonic()))
         page.locator('[data-period="7d"]').click()
         expect(page.locator(".banner")).to_contain_text("Access has ended", timeout=LONG_MS)
         page.reload()
@@ -314,6 +431,23 @@ def test_where_nothing_can_be_granted_the_page_says_so_and_tries_again(
         page.clock.fast_forward("00:31")
         goes_on(page)
         assert page.url == f"{server.link}?tab=renders"
+
+
+def test_where_nothing_may_be_granted_the_page_says_so_and_does_not_try_again(
+    context: BrowserContext, people_url: str, tmp_path: Path
+) -> None:
+    environment = {"ANALYTICS_GRANT": THEO.to_text()}
+    with start_for_many(people_url, tmp_path, environment=environment) as server:
+        page = context.new_page()
+        page.clock.install()
+        page.goto(f"{server.link}?token={token('ops', role='operator')}")
+        expect(page.locator(".problem")).to_contain_text("may not show you these numbers")
+        notice = page.locator(".usage-notice")
+        expect(notice).to_contain_text("Trying again will not help", timeout=LONG_MS)
+        marked(page)
+        page.clock.fast_forward("05:00")
+        page.wait_for_timeout(1_000)
+        assert page.evaluate("window.before")
 
 
 def test_where_kernels_go_on_dying_the_page_stops_asking(

@@ -414,6 +414,17 @@ def test_what_was_granted_is_handed_on_whole_or_not_at_all(workspace: Guarded) -
             granted.grant(MARA, soon)
 
 
+def test_where_nothing_was_granted_and_nothing_can_be_signed_it_is_said_what_would_help(
+    workspace: Guarded,
+) -> None:
+    soon = datetime.now(UTC) + timedelta(hours=1)
+    with (
+        Workspace.open(Settings.read(database_url=workspace.reader), Scope.everyone()) as reader,
+        pytest.raises(ScopeError, match="owner, or ANALYTICS_GRANT_KEY"),
+    ):
+        reader.grant(MARA, soon)
+
+
 def test_who_sees_everyone_by_what_they_are_needs_nothing_signed(workspace: Guarded) -> None:
     held = workspace.grant(Scope.everyone())
     settings_ = Settings.read(database_url=workspace.analyst, grant=held)

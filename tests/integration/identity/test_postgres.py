@@ -106,11 +106,19 @@ def test_a_server_that_forgets_for_whom_it_asks_sees_nobody(database: Guarded) -
 
 
 @pytest.mark.parametrize("is_noticed", [False, True])
+@pytest.mark.parametrize(
+    ("visitor", "renders"),
+    [
+        (Visitor(Kind.USER, "mara", Scope.user("mara")), RENDERS["mara"]),
+        (Visitor(Kind.TEAM, "Northlight", Scope.team(RENDERS)), WHOLE),
+        (Visitor(Kind.OPERATOR, "ops", Scope.everyone()), WHOLE),
+    ],
+    ids=["user", "team", "operator"],
+)
 def test_a_server_goes_on_after_keys_were_replaced_twice(
-    postgres_server: PostgresServer, is_noticed: bool
+    postgres_server: PostgresServer, is_noticed: bool, visitor: Visitor, renders: int
 ) -> None:
     made = of_mara_and_noor(postgres_server)
-    visitor = Visitor(Kind.USER, "mara", Scope.user("mara"))
     with Workspace.open(both_urls(made), Scope.everyone()) as signer:
         granting = Granting(signer)
         with Workspace.open(granting.reader(), Scope.everyone()) as reader:
@@ -125,7 +133,7 @@ def test_a_server_goes_on_after_keys_were_replaced_twice(
             next_one = page.paint(visitor, "")
             assert next_one.grant != first.grant
             for painted in (first, next_one):
-                assert f'data-key="renders" data-value="{RENDERS["mara"]}"' in painted.html
+                assert f'data-key="renders" data-value="{renders}"' in painted.html
             assert page.problem() == ""
 
 

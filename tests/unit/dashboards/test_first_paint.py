@@ -102,6 +102,15 @@ def test_an_error_is_painted_with_a_retry_and_the_kernel_asks_again(
     assert given.take() == given.Given("range=7d")
 
 
+def test_what_may_not_be_granted_is_told_and_is_not_worth_asking_again(
+    workspace: FakeWorkspace,
+) -> None:
+    others = Granting(Workspace.open(Settings.read(), Scope.user("u2")))
+    made = FirstPaint(workspace, others).paint(VISITOR, "")  # type: ignore[arg-type]
+    assert (made.grant, made.is_withheld) == ("", True)
+    assert "may not show you these numbers" in made.html
+
+
 def test_who_has_nothing_is_told_what_would_be_there(workspace: FakeWorkspace) -> None:
     workspace.answer = empty_comparison()
     text = painted(workspace, "tab=renders")

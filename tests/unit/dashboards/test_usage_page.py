@@ -16,6 +16,7 @@ from analytics_core.errors import (
     NotHeldBack,
     ProfileError,
     RangeError,
+    ScopeError,
 )
 from dashboards.address import TABS, PageState
 from dashboards.model import UsageModel
@@ -208,6 +209,7 @@ def test_retry_asks_again(page: UsagePage, runner: ByHand, workspace: FakeWorksp
         (RangeError("that range lies outside the calendar"), "That range lies outside"),
         (AccessEnded(), "Access has ended: open this again"),
         (ProfileError("/srv/postgresql.toml", "no column"), "Something went wrong on our side"),
+        (ScopeError("nothing here can sign a grant"), "may not show you these numbers"),
         (NotHeldBack("postgresql://host/db", "role"), "Something went wrong on our side"),
         (ZeroDivisionError("division by zero"), "Something went wrong on our side"),
     ],
@@ -215,6 +217,7 @@ def test_retry_asks_again(page: UsagePage, runner: ByHand, workspace: FakeWorksp
 def test_visitors_read_plain_words_and_nothing_of_the_inside(error: Exception, words: str) -> None:
     assert words in in_plain_words(error)
     assert "postgresql" not in in_plain_words(error)
+    assert "grant" not in in_plain_words(error)
     assert "division" not in in_plain_words(error)
 
 
@@ -274,6 +277,23 @@ def test_what_takes_long_is_said_with_its_address(page: UsagePage, runner: ByHan
     assert page.header.address["range"] == "7d"
     runner.answer()
     assert not page.header.loading
+
+
+def test_what_is_chosen_while_it_takes_long_is_in_the_address_at_once(
+    page: UsagePage, runner: ByHand
+) -> None:
+    # Without any numbers, waiting is said from the start.
+    page.header.period = "90d"
+    assert page.header.address["range"] == "90d"
+    runner.answer(-1)
+    page.header.period = "all"
+    runner.timers.pop()[1]()
+    page.header.period = "7d"
+    page.header.compare = True
+    page.header.zone = "UTC"
+    assert page.header.loading
+    chosen = ("range", "compare", "zone")
+    assert [page.header.address[name] for name in chosen] == ["7d", "1", "UTC"]
 
 
 def test_the_same_address_opens_the_same_view(model: UsageModel) -> None:

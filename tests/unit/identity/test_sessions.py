@@ -32,18 +32,34 @@ def test_it_is_read_back(visitor: Visitor) -> None:
 def test_it_is_renewed_when_some_time_has_passed_and_not_for_ever() -> None:
     now, [visitor, *_] = int(time.time()), VISITORS
     assert SESSIONS.renew(SESSIONS.begin(visitor, "link")) is None
-    renewed = SESSIONS.renew(Session(visitor, "link", now - 1_000, now - 1_000))
+    renewed = SESSIONS.renew(Session(visitor, "link", now - 1_000, now - 1_000, now + 2_600))
     assert renewed is not None
     assert renewed.began == now - 1_000
     assert renewed.made >= now
-    too_old = Session(visitor, "link", now - LONGEST_SECONDS - 60, now)
-    with pytest.raises(TokenRefused):
-        SESSIONS.read(SESSIONS.write(too_old))
+    assert renewed.ends == renewed.made + 3_600
+    began = now - LONGEST_SECONDS + 1_000
+    last = SESSIONS.renew(Session(visitor, "link", began, now - 3_000, now + 600))
+    assert last is not None
+    assert last.ends == began + LONGEST_SECONDS
+    assert SESSIONS.renew(last) is None
+
+
+def test_it_ends_when_it_said_whatever_the_setting_is_afterwards() -> None:
+    now, visitor = int(time.time()), VISITORS[0]
+    longer, shorter = (Sessions(KEYS, seconds, "usage-analytics") for seconds in (86_400, 60))
+    kept = SESSIONS.write(SESSIONS.begin(visitor, "link"))
+    ends = [sessions.read(kept).ends for sessions in (SESSIONS, longer, shorter)]
+    assert now + 3_600 <= ends[0] == ends[1] == ends[2]
+    # Nor does a page wait until it is over, or hurry to a sooner end.
+    renewed = longer.renew(SESSIONS.read(kept))
+    assert renewed is not None
+    assert renewed.ends >= now + 86_400
+    assert shorter.renew(SESSIONS.read(kept)) is None
 
 
 def test_one_that_was_not_renewed_is_over() -> None:
     now = int(time.time())
-    left = Session(VISITORS[0], "link", now - 3_700, now - 3_700)
+    left = Session(VISITORS[0], "link", now - 3_700, now - 3_700, now - 100)
     with pytest.raises(TokenRefused, match="expired"):
         SESSIONS.read(SESSIONS.write(left))
 

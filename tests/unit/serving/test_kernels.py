@@ -73,6 +73,23 @@ def test_a_kernel_with_a_visitor_stays(clock: Clock) -> None:
     assert managed.ended == []
 
 
+@pytest.mark.parametrize("owner", ["mara", None])
+def test_a_kernel_whose_page_was_lost_makes_room_and_ends_once(
+    clock: Clock, owner: str | None
+) -> None:
+    managed = Recorded()
+    managed.give(VISIT, "mara")
+    clock.now += 40
+    asyncio.run(managed.end_lost(owner))
+    assert managed.ended == []
+    clock.now += 10
+    asyncio.run(managed.end_lost("theo"))
+    assert managed.ended == []
+    asyncio.run(managed.end_lost(owner))
+    asyncio.run(managed.end_lost())
+    assert managed.ended == [VISIT]
+
+
 def test_a_visitor_who_comes_back_has_all_the_time_again(clock: Clock) -> None:
     managed = Recorded()
     managed.check()

@@ -13,7 +13,6 @@
   const RESUMING = 60_000;
   const RESUMED_AT_MOST = 3;
   const AGAIN = 30_000;
-  const STAYING = 10 * 60_000;
   const PROTOCOL = "v1.kernel.websocket.jupyter.org";
   const VERSION = "2.1.0";
 
@@ -34,9 +33,11 @@
   document.querySelector(".usage-notice button").onclick = () => location.reload();
 
   const LOST = "The connection to your numbers was lost. Reload the page to go on.";
+  const SILENT = "The server does not answer any more. The page goes on once it runs again.";
   const ENDED = "Your visit has ended. Open this page again from where you came, and it goes on.";
   const PROBLEMS = {
     unavailable: "Your numbers cannot be shown right now. This page tries again by itself.",
+    withheld: "This page may not show you these numbers. Trying again will not help.",
     full: "These numbers are right, but too many pages are open for this one to be live. Try again in a minute.",
     many: "These numbers are right, but you have too many pages open for this one to be live. Close one, then reload.",
   };
@@ -50,9 +51,16 @@
 
   // The address says what the visitor looks at, so that a page that lost its kernel goes on as it was
   // with another one: when somebody looks, and not over and over.
-  const resume = () => {
+  const resume = async () => {
     if (document.hidden) {
       document.addEventListener("visibilitychange", resume, { once: true });
+      return;
+    }
+    // A browser that finds no server shows a page of its own, which never comes back to this one.
+    const answer = await fetch("healthz", { cache: "no-store" }).catch(() => null);
+    if (!answer || answer.status >= 500) {
+      notice(SILENT);
+      setTimeout(resume, LONGEST_WAIT);
       return;
     }
     const before = JSON.parse(sessionStorage.getItem("usage-resumed") ?? "[]")
@@ -136,9 +144,7 @@
       this.socket.onmessage = ({ data }) => this.receive(unpack(data));
       this.socket.onclose = async () => {
         if (this.leaving) return;
-        this.alarm ??= setTimeout(() => {
-          notice("The server does not answer any more. The page goes on once it runs again.");
-        }, RECONNECTING);
+        this.alarm ??= setTimeout(() => notice(SILENT), RECONNECTING);
         // A socket does not tell why it was refused.
         if (await this.isGone()) return;
         setTimeout(() => this.connect(), Math.min(LONGEST_WAIT, 250 * 2 ** this.attempts));
@@ -515,7 +521,7 @@
     if (problem) return failed();
     const kernel = new Kernel(id);
     // Whoever goes on looking goes on being known.
-    setInterval(() => kernel.isGone(), STAYING);
+    setInterval(() => kernel.isGone(), config.stayingSeconds * 1000);
     // A phone that was woken up finds out by itself only after a while.
     document.addEventListener("visibilitychange", () => document.hidden || kernel.isGone());
     addEventListener("pagehide", () => kernel.leave());
@@ -525,7 +531,8 @@
       manager.receive({ header: { msg_type: type }, parent_header: {}, content, buffers: bytes });
     }
     const main = document.getElementById("rendered_cells");
-    await manager.show(root, main);
+    // Where nothing is drawn, nothing else would tell that there is nothing to draw with.
+    await Promise.all([libraries, manager.show(root, main)]);
     const page = main.firstElementChild;
     const repeat = async () => {
       for (const slot of manager.slots.values()) {
