@@ -23,8 +23,9 @@ const element = (tag, attributes = {}, ...children) => {
 };
 
 const ago = (seconds) => {
-  if (seconds < 2) return "just now";
-  if (seconds < 90) return `${Math.round(seconds)} s ago`;
+  if (seconds < 10) return "just now";
+  // In tens: a word that changes each second draws eyes, and the page anew.
+  if (seconds < 90) return `${10 * Math.floor(seconds / 10)} s ago`;
   if (seconds < 5400) return `${Math.round(seconds / 60)} min ago`;
   return `${Math.round(seconds / 3600)} h ago`;
 };
@@ -231,9 +232,10 @@ export default {
     let since = performance.now();
     const tick = () => {
       word.hidden = !get("updated");
-      when.textContent = get("updated")
+      const told = get("updated")
         ? ago((performance.now() - since) / 1000)
         : get("loading") ? "Loading…" : "";
+      if (when.textContent !== told) when.textContent = told;
     };
     const timer = setInterval(tick, 1000);
 
