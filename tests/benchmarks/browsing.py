@@ -9,7 +9,7 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
-from playwright.async_api import Browser, ConsoleMessage, Page, async_playwright
+from playwright.async_api import Browser, ConsoleMessage, Page, TimeoutError, async_playwright
 
 from tests.benchmarks.rivals.sites import FIRST, Data, Running, Site
 
@@ -80,8 +80,12 @@ class Visit:
 
     async def open_tab(self, name: str) -> None:
         """Click on a tab and wait until each of its panels has a chart."""
-        await self.page.mouse.click(*await self._place(name))
-        await self.page.wait_for_function(_TAB_SHOWN, arg=name)
+        try:
+            await self.page.mouse.click(*await self._place(name))
+            await self.page.wait_for_function(_TAB_SHOWN, arg=name)
+        except TimeoutError as late:
+            said = await self.ask("document.querySelector('.usage-notice')?.innerText")
+            raise TimeoutError(f"no tab {name}; {said!r} {self.errors}") from late
 
     async def _place(self, label: str) -> list[float]:
         """Where a control is, once it is there."""
