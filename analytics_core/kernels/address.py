@@ -29,6 +29,7 @@ _READ_AT_START = (
 )  # fmt: skip
 # The first of these is for programs that read what was printed by another, line by line.
 _NOT_ABOUT_KERNELS = frozenset({"PYTHONUNBUFFERED", "PYTHONEXECUTABLE"})
+_LONGEST_SOCKET = 107
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,6 +90,16 @@ class Address:
 def within(folder: int, name: str) -> str:
     """The path of a file in an open folder."""
     return f"/proc/self/fd/{folder}/{name}"
+
+
+def transport_beside(connection_file: str) -> str:
+    """How to talk to a kernel: over sockets that are files beside this one, `ipc`.
+
+    Or over `tcp`, encrypted, where their paths would be longer than the system takes: nobody would
+    be told, and the kernel never be heard.
+    """
+    longest = f"{connection_file.removesuffix('.json')}-ipc-5"
+    return "ipc" if len(os.fsencode(longest)) <= _LONGEST_SOCKET else "tcp"
 
 
 def is_of_this_user(channel: socket.socket) -> bool:

@@ -6,20 +6,24 @@ import fcntl
 import multiprocessing
 import os
 import random
+import re
 import resource
 import select
 import signal
 import sys
 import time
 from collections.abc import Iterator, Sequence
+from copy import deepcopy
 from dataclasses import dataclass
 from types import SimpleNamespace
 from typing import Any
 
 from ipykernel.kernelapp import IPKernelApp
+from traitlets.config.loader import Config, DeferredConfigString
 
 # Linux's, and not among the constants of the module fcntl.
 _F_SETSIG = 10
+_TRAIT = re.compile(r"--(?P<of>[A-Z]\w*)\.(?P<name>[a-z]\w*)=(?P<value>.*)", re.DOTALL)
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +52,21 @@ class ForkedKernel(IPKernelApp):
 
     def init_poller(self) -> None:
         """Leave it out: its parent is the nursery, without which it can live."""
+
+    def parse_command_line(self, argv: list[str] | None = None) -> None:
+        """Read what kernelspecs pass, a file and traits, without a parser of all there could be.
+
+        That takes longer than all the rest, and half a megabyte.
+        """
+        match argv:
+            case ["-f", file, *more] if all(traits := [_TRAIT.fullmatch(one) for one in more]):
+                said = Config({"IPKernelApp": {"connection_file": file}})
+                for trait in filter(None, traits):
+                    said[trait["of"]][trait["name"]] = DeferredConfigString(trait["value"])
+                self.cli_config = deepcopy(said)
+                self.update_config(said)
+            case _:
+                super().parse_command_line(argv)
 
     def init_sockets(self) -> None:
         """Let the launcher know when it can connect: ZeroMQ takes its time to try again."""

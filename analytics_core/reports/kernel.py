@@ -17,13 +17,13 @@ from papermill.clientwrap import PapermillNotebookClient
 from papermill.engines import Engine
 from traitlets import default
 
+from analytics_core.kernels.address import transport_beside
 from analytics_core.kernels.spec import OwnKernels
 
 # Its entry point's name.
 ENGINE = "usage"
 _LOOK_EVERY = 0.002
 _START_TIMEOUT = 60
-_LONGEST_SOCKET = 107
 
 
 class OwnKernel(AsyncKernelManager):
@@ -43,9 +43,7 @@ class OwnKernel(AsyncKernelManager):
 
     @default("transport")
     def _within_this_machine(self) -> str:
-        """By sockets that are files, unless their paths are longer than one may be; encrypted."""
-        longest = self.connection_file.removesuffix(".json") + "-ipc-5"
-        return "ipc" if len(os.fsencode(longest)) <= _LONGEST_SOCKET else "tcp"
+        return transport_beside(self.connection_file)
 
 
 class PromptClient(PapermillNotebookClient):  # type: ignore[misc]

@@ -14,6 +14,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
 import nbformat
 from jupyter_server.base.handlers import FileFindHandler
@@ -28,6 +29,7 @@ from voila.app import Voila
 from voila.static_file_handler import MultiStaticFileHandler
 
 from analytics_core.errors import PortTaken, SocketTaken
+from analytics_core.kernels.address import transport_beside
 from analytics_core.kernels.spec import OwnKernels
 from analytics_core.serving import answers, guard
 from analytics_core.serving.assets import AssetHandler, Assets
@@ -153,6 +155,9 @@ class DashboardServer(Voila):  # type: ignore[misc]
         if isinstance(self.ways, LocalLink):
             self.link += f"?token={self.ways.token}"
         self.connection_dir = tempfile.mkdtemp(prefix="usage-")
+        # Files are named after kernels.
+        one = os.path.join(self.connection_dir, f"kernel-{uuid4()}.json")
+        self.config.KernelManager.transport = transport_beside(one)
         settings = {
             **self.init_settings(),
             **_app_settings(origins, self.place.frames, self.dashboard.hearings),
@@ -319,7 +324,6 @@ def _config() -> Config:
     config.VoilaConfiguration.kernel_spec_manager_class = OwnKernels
     config.VoilaConfiguration.multi_kernel_manager_class = QuietKernels
     # A phone that goes away never says goodbye: kernels without a connection end after a while.
-    config.KernelManager.transport = "ipc"
     # One that died knows its page no more: the page asks for another.
     config.KernelRestarter.restart_limit = 0
     # For so long a connection is kept whose browser left before the kernel answered.

@@ -134,9 +134,7 @@ def serving(site: Site, data: Data, folder: Path, **settings: str) -> Iterator[R
     """
     home = folder / f"{site.name.replace(' ', '-')}-{uuid.uuid4().hex[:6]}"
     home.mkdir()
-    temporary, port = home / "tmp", _free_port()
-    temporary.mkdir()
-    mark = str(temporary)
+    mark, port = str(home), _free_port()
     environment = {
         **{name: value for name, value in os.environ.items() if not name.startswith("JUPYTER")},
         **data.environment,

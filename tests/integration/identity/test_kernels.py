@@ -258,6 +258,16 @@ def test_a_socket_is_closed_when_its_visitor_is_not_known_any_more(
     assert refused(theo, kernel) == 403
 
 
+def test_a_kernel_answers_where_a_sockets_path_would_be_too_long(
+    people_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    temporary = tmp_path / ("temporary" * 9)
+    temporary.mkdir()
+    monkeypatch.setenv("TMPDIR", str(temporary))
+    with start_for_many(people_url, tmp_path) as running:
+        connect(*opened(running, "u1")).close()
+
+
 # An interval in which answers of a busy machine still come.
 IMPATIENT = """
 import analytics_core.serving.visits as visits

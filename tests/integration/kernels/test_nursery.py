@@ -103,6 +103,20 @@ def test_a_kernel_that_was_started_can_be_connected_to_at_once() -> None:
             shell.connect((manager.ip, manager.shell_port))
 
 
+@pytest.mark.parametrize(
+    ("given", "history"),
+    [
+        ([], "False"),
+        (["--HistoryManager.enabled=True"], "True"),
+        # What only the whole parser knows.
+        (["--debug"], "False"),
+    ],
+)
+def test_a_kernel_is_as_its_options_say(given: list[str], history: str) -> None:
+    show = "print(get_ipython().history_manager.enabled)"
+    assert answer(show, extra_arguments=given) == history
+
+
 def test_a_kernel_has_the_environment_and_folder_of_its_launcher_and_no_more(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
