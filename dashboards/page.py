@@ -160,7 +160,8 @@ class UsagePage:
         parts = (self.cards.widget, self.tabs, *(view.widget for view in self.views.values()))
         for part in (*parts, self._panels, self.header):
             part.send_state()
-        self.header.send({"repeated": True})
+        if not self.model.loading:
+            self.header.send({"repeated": True})
 
     def _asked(self, _widget: Any, content: dict[str, Any], _buffers: Any) -> None:
         match content:

@@ -17,6 +17,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+import zmq
 from jupyter_core.paths import jupyter_runtime_dir
 
 from analytics_core.kernels.errors import NurseryUnavailable
@@ -95,11 +96,12 @@ def within(folder: int, name: str) -> str:
 def transport_beside(connection_file: str) -> str:
     """How to talk to a kernel: over sockets that are files beside this one, `ipc`.
 
-    Or over `tcp`, encrypted, where their paths would be longer than the system takes: nobody would
-    be told, and the kernel never be heard.
+    Or over `tcp`, where their paths would be longer than the system takes: nobody would be told,
+    and the kernel never be heard. But only encrypted.
     """
     longest = f"{connection_file.removesuffix('.json')}-ipc-5"
-    return "ipc" if len(os.fsencode(longest)) <= _LONGEST_SOCKET else "tcp"
+    is_too_long = len(os.fsencode(longest)) > _LONGEST_SOCKET
+    return "tcp" if is_too_long and zmq.has("curve") else "ipc"
 
 
 def is_of_this_user(channel: socket.socket) -> bool:

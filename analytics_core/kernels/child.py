@@ -68,9 +68,12 @@ class ForkedKernel(IPKernelApp):
             case _:
                 super().parse_command_line(argv)
 
-    def init_sockets(self) -> None:
-        """Let the launcher know when it can connect: ZeroMQ takes its time to try again."""
-        super().init_sockets()  # type: ignore[no-untyped-call]
+    def init_heartbeat(self) -> None:
+        """Let the launcher know when it can connect: ZeroMQ takes its time to try again.
+
+        This is the last that is bound.
+        """
+        super().init_heartbeat()  # type: ignore[no-untyped-call]
         os.close(self.unbound)
 
 

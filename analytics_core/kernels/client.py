@@ -227,7 +227,12 @@ def _asked(
     Closes the channel but in the first case.
     """
     theirs, tether = os.pipe()
-    bound, unbound = os.pipe()
+    try:
+        bound, unbound = os.pipe()
+    except OSError:
+        wire.close_files([theirs, tether])
+        channel.close()
+        raise
     process: ForkedProcess | None = None
     try:
         channel.settimeout(_ANSWER_TIMEOUT)

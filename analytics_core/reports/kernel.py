@@ -27,7 +27,7 @@ _START_TIMEOUT = 60
 
 
 class OwnKernel(AsyncKernelManager):
-    """Starts kernels of the running interpreter alone, whose sockets only this user can open."""
+    """Starts kernels of the running interpreter alone, whose words only this user can hear."""
 
     @default("kernel_spec_manager")
     def _only_the_own_kernel(self) -> OwnKernels:

@@ -180,6 +180,7 @@ def test_a_page_that_cannot_become_live_says_so_and_keeps_its_numbers(
         seen.page.goto(server.link)
         notice = seen.page.locator(".usage-notice")
         expect(notice).to_contain_text("could not be made live")
+        expect(notice).to_be_visible()
         expect(seen.page.locator(".usage-painted .mark.line").first).to_be_visible()
         seen.page.screenshot(path=pictures / "not-live-1440.png")
 
@@ -193,6 +194,9 @@ def test_a_page_whose_libraries_do_not_come_says_so_and_keeps_its_numbers(
         seen.page.goto(server.link)
         notice = seen.page.locator(".usage-notice")
         expect(notice).to_contain_text("could not be made live", timeout=LONG_MS)
+        # Its kernel's socket may have been on its way, which hides other notices when it opens.
+        seen.page.wait_for_timeout(1_000)
+        expect(notice).to_be_visible()
         expect(seen.page.locator(".usage-painted .mark.line").first).to_be_visible()
         # What the browser itself and the page have to say of it.
         assert seen.errors

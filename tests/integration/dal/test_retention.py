@@ -152,9 +152,10 @@ def test_calls_that_come_while_it_works_are_counted_or_set_aside(database: Datab
     with ThreadPoolExecutor(1) as hand:
         going = hand.submit(let_go, database)
         for n in range(0, len(told), 10):
+            met |= going.running()
             batch = [to_json(one) for one in told[n : n + 10]]
             done += events.ingest(batch, NOW, backfill=True)
-            met = met or going.running()
+            met |= going.running()
         going.result()
     assert met
     assert (done.repeated, done.forgotten) == (0, 0)

@@ -134,6 +134,10 @@
       const { socket } = this;
       setTimeout(() => socket.readyState === WebSocket.CONNECTING && this.isGone(), RECONNECTING);
       this.socket.onopen = () => {
+        if (this.leaving) {
+          socket.close();
+          return;
+        }
         clearTimeout(this.alarm);
         this.alarm = undefined;
         quiet();
@@ -532,6 +536,7 @@
     }
     const main = document.getElementById("rendered_cells");
     // Where nothing is drawn, nothing else would tell that there is nothing to draw with.
+    libraries.catch(() => kernel.leave());
     await Promise.all([libraries, manager.show(root, main)]);
     const page = main.firstElementChild;
     const repeat = async () => {
