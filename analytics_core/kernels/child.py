@@ -68,12 +68,12 @@ class ForkedKernel(IPKernelApp):
             case _:
                 super().parse_command_line(argv)
 
-    def init_heartbeat(self) -> None:
+    def write_connection_file(self, **options: Any) -> None:
         """Let the launcher know when it can connect: ZeroMQ takes its time to try again.
 
-        This is the last that is bound.
+        All is bound by now; and not before, as launchers read this file then.
         """
-        super().init_heartbeat()  # type: ignore[no-untyped-call]
+        super().write_connection_file(**options)
         os.close(self.unbound)
 
 
