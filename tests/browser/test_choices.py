@@ -62,29 +62,28 @@ def test_the_page_is_busy_from_a_choice_on_and_then_says_which_days_it_shows(see
     )
 
 
+def ask_for(seen: Visit, first: str, last: str) -> None:
+    """Enter days of one's own in the form for them, which is open."""
+    for name, day in (("first", first), ("last", last)):
+        seen.page.locator(f'input[name="{name}"]').fill(day)
+    seen.page.get_by_role("button", name="Show these days").click()
+
+
 def test_custom_days_are_checked_and_then_shown(seen: Visit) -> None:
-    first, last = (seen.page.locator(f'input[name="{name}"]') for name in ("first", "last"))
     seen.page.locator('[data-period="custom"]').click()
-    first.fill("2026-06-10")
-    last.fill("2026-06-01")
-    seen.page.get_by_role("button", name="Show these days").click()
+    ask_for(seen, "2026-06-10", "2026-06-01")
     expect(seen.page.locator(".dates .wrong")).to_contain_text("before the first")
-    last.fill("2026-06-20")
-    seen.page.get_by_role("button", name="Show these days").click()
+    ask_for(seen, "2026-06-10", "2026-06-20")
     expect(seen.page.locator(".range")).to_have_text("Jun 10 – Jun 20, 2026")
     assert query(seen)["range"] == "2026-06-10..2026-06-20"
     assert query(seen)["token"] == seen.server.token
 
 
 def test_the_longest_range_that_can_be_entered_is_answered(seen: Visit) -> None:
-    first, last = (seen.page.locator(f'input[name="{name}"]') for name in ("first", "last"))
     seen.page.locator('[data-period="custom"]').click()
-    first.fill("2000-01-01")
-    last.fill("2100-01-01")
-    seen.page.get_by_role("button", name="Show these days").click()
+    ask_for(seen, "2000-01-01", "2100-01-01")
     expect(seen.page.locator(".dates .wrong")).to_contain_text("2000 to 2099")
-    last.fill("2099-12-31")
-    seen.page.get_by_role("button", name="Show these days").click()
+    ask_for(seen, "2000-01-01", "2099-12-31")
     expect(seen.page.locator(".range")).to_have_text("Jan 1, 2000 – Dec 31, 2099")
     seen.settle()
 
