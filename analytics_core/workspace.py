@@ -194,6 +194,9 @@ class Workspace:
             yield narrowed
         else:
             with showing(Granted(scope, grant)):
+                # It may have been signed a day ago, and would first show that by no rows at all.
+                for database in filter(None, (self.database, self._state)):
+                    database.doubt()
                 yield narrowed
 
     def get_analytics_data(
@@ -366,19 +369,14 @@ class Workspace:
         """
         if self.settings.grant is not None or (audit := self._audit) is None:
             return
-
-        def note() -> None:
-            audit.record(self._clock(), who or _account(), action, whose, by)
-
+        # What replaced keys signed is refused here.
+        self._audited.doubt()
         try:
-            note()
+            audit.record(self._clock(), who or _account(), action, whose, by)
         except DatabaseUnavailable as failed:
-            if self._audited.dialect == "sqlite":
-                _log.warning("not in the audit log: %s", failed)
-                return
-            # Keys may have been replaced: what the last one signed is refused, and believed here.
-            self._audited.ask_anew()
-            note()
+            if self._audited.dialect != "sqlite":
+                raise
+            _log.warning("not in the audit log: %s", failed)
 
     def audited(self, since: datetime | None = None) -> list[Audited]:
         """The audit log from then on, oldest first; raises `NothingKept`."""

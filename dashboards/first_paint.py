@@ -19,9 +19,8 @@ from markupsafe import Markup
 from analytics_core.charts.page import page
 from analytics_core.charts.values import Card, Number
 from analytics_core.drawing.fluid import fluid
-from analytics_core.errors import AccessEnded, AnalyticsError, ScopeError, UnknownUser
+from analytics_core.errors import AccessEnded, AnalyticsError, ScopeError
 from analytics_core.identity.visitor import Visitor
-from analytics_core.model.results import Comparison
 from analytics_core.serving.granting import Granting
 from analytics_core.serving.painting import Painted
 from analytics_core.workspace import Workspace
@@ -59,11 +58,10 @@ class FirstPaint:
         try:
             grant = self._granting.grant(visitor)
             model = self._asked(visitor, state, grant)
-            if isinstance(model.error, AccessEnded | UnknownUser) or _is_nothing(model.data):
-                # Perhaps keys were replaced since it was signed: at first it only shows no row.
-                again = self._granting.anew(visitor.scope)
-                if again != grant:
-                    grant, model = again, self._asked(visitor, state, again)
+            if isinstance(model.error, AccessEnded):
+                # Keys were replaced since it was signed.
+                grant = self._granting.anew(visitor.scope)
+                model = self._asked(visitor, state, grant)
         except AnalyticsError as failed:
             log.error("nothing can be granted: %s", failed)
             html = self._render(state, problem=in_plain_words(failed), who="")
@@ -136,23 +134,6 @@ class FirstPaint:
             autoescape=True, trim_blocks=True, lstrip_blocks=True, undefined=jinja2.StrictUndefined
         )
         return surroundings.from_string(_TEMPLATE.read_text(encoding="utf-8"))
-
-
-def _is_nothing(answer: Comparison | None) -> bool:
-    """Whether an answer is what somebody would get who may see no row."""
-    if answer is None:
-        return False
-    of = answer.current
-    return not (
-        of.renders.total
-        or of.credits.spent
-        or of.credits.earned
-        or of.api.total_calls
-        or of.storage.stored_files
-        or of.projects.total
-        or of.activity.logins
-        or of.activity.signups
-    )
 
 
 def link(state: PageState, **change: Any) -> str:

@@ -197,6 +197,10 @@ class Database:
         self._standing = None
         self._shown.clear()
 
+    def doubt(self) -> None:
+        """Ask again whether what is shown here is believed: keys may have been replaced since."""
+        self._shown.pop(shown_here() or self._granted, None)
+
     @contextmanager
     def _transaction(self) -> Iterator[tuple[Connection, Callable[[Connection], None]]]:
         """A connection, and what has it show what was granted, once it is known how it begins."""
