@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import Executable, func, select
+from sqlalchemy import SelectBase, func, select
 
 from analytics_core.dal.catalog import Catalog
 from analytics_core.dal.question import Form, Questioner
@@ -33,38 +33,38 @@ class AccountDates:
 
 
 class ActivityRepository:
-    def __init__(self, catalog: Catalog, questioner: Questioner) -> None:
-        self._catalog, self._questioner = catalog, questioner
+    def __init__(self, questioner: Questioner[Catalog]) -> None:
+        self._questioner = questioner
 
     def tallies(self, scope: Scope, dates: DateRange) -> list[ActivityTally]:
         """All logins and sign-ups there ever were."""
-        return [
-            ActivityTally(*row) for row in self._questioner.ask(self._write_tallies, scope, dates)
-        ]
+        return [ActivityTally(*row) for row in self._questioner.ask(write_tallies, scope, dates)]
 
     def account_dates(self, scope: Scope) -> AccountDates:
-        return AccountDates(*self._questioner.ask(self._write_account_dates, scope)[0])
+        return AccountDates(*self._questioner.ask(write_account_dates, scope)[0])
 
-    def _write_tallies(self, form: Form) -> Executable:
-        a = self._catalog.account_activity.c
-        events = (
-            select(
-                a.event,
-                form.day_number(a.created_at).label("day"),
-                a.created_at,
-            )
-            .where(
-                form.within(a.user_id),
-                a.event.in_([ActivityEvent.LOGIN, ActivityEvent.SIGNUP]),
-                a.created_at.is_not(None),
-            )
-            .subquery()
-            .c
-        )
-        return select(events.event, events.day, func.count(), func.max(events.created_at)).group_by(
-            events.event, events.day
-        )
 
-    def _write_account_dates(self, form: Form) -> Executable:
-        u = self._catalog.users.c
-        return select(func.min(u.created_at), func.max(u.last_login_at)).where(form.within(u.id))
+def write_tallies(catalog: Catalog, form: Form) -> SelectBase:
+    a = catalog.account_activity.c
+    events = (
+        select(
+            a.event,
+            form.day_number(a.created_at).label("day"),
+            a.created_at,
+        )
+        .where(
+            form.within(a.user_id),
+            a.event.in_([ActivityEvent.LOGIN, ActivityEvent.SIGNUP]),
+            a.created_at.is_not(None),
+        )
+        .subquery()
+        .c
+    )
+    return select(events.event, events.day, func.count(), func.max(events.created_at)).group_by(
+        events.event, events.day
+    )
+
+
+def write_account_dates(catalog: Catalog, form: Form) -> SelectBase:
+    u = catalog.users.c
+    return select(func.min(u.created_at), func.max(u.last_login_at)).where(form.within(u.id))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from sqlalchemy import Executable, func, select
+from sqlalchemy import SelectBase, func, select
 
 from analytics_core.dal.catalog import Catalog
 from analytics_core.dal.question import Form, Questioner
@@ -23,8 +23,8 @@ class LedgerTally(NamedTuple):
 
 
 class LedgerRepository:
-    def __init__(self, catalog: Catalog, questioner: Questioner, rollups: RollupRepository) -> None:
-        self._catalog, self._questioner, self._rollups = catalog, questioner, rollups
+    def __init__(self, questioner: Questioner[Catalog], rollups: RollupRepository) -> None:
+        self._questioner, self._rollups = questioner, rollups
 
     def tallies(self, scope: Scope, dates: DateRange) -> list[LedgerTally]:
         """The ledger up to the end of the range, which a balance needs from its first entry.
@@ -34,7 +34,7 @@ class LedgerRepository:
         rolled = self._rollups.rolled("credit_transactions", scope, dates, since_ever=True)
         tallies: list[LedgerTally] = []
         if rolled is None or rolled.gaps:
-            rows = self._questioner.ask(self._write_tallies, scope, dates, gaps_of(rolled))
+            rows = self._questioner.ask(write_tallies, scope, dates, gaps_of(rolled))
             tallies += [LedgerTally(*row) for row in rows]
         if rolled:
             for one in self._rollups.sums(rolled, dates, by_day=["ledger"], before=["ledger"]):
@@ -44,18 +44,19 @@ class LedgerRepository:
                 )
         return tallies
 
-    def _write_tallies(self, form: Form) -> Executable:
-        t = self._catalog.credit_transactions.c
-        entries = (
-            select(
-                form.day_number(t.created_at).label("day"),
-                t.kind,
-                t.category,
-                t.amount,
-            )
-            .where(form.within(t.user_id), form.until_end(t.created_at))
-            .subquery()
-            .c
+
+def write_tallies(catalog: Catalog, form: Form) -> SelectBase:
+    t = catalog.credit_transactions.c
+    entries = (
+        select(
+            form.day_number(t.created_at).label("day"),
+            t.kind,
+            t.category,
+            t.amount,
         )
-        members = (entries.day, entries.kind, entries.category)
-        return select(*members, func.coalesce(func.sum(entries.amount), 0)).group_by(*members)
+        .where(form.within(t.user_id), form.until_end(t.created_at))
+        .subquery()
+        .c
+    )
+    members = (entries.day, entries.kind, entries.category)
+    return select(*members, func.coalesce(func.sum(entries.amount), 0)).group_by(*members)

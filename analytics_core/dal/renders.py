@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
-from sqlalchemy import Executable, Integer, case, cast, func, literal, null, select, union_all
+from sqlalchemy import Integer, SelectBase, case, cast, func, literal, null, select, union_all
 
 from analytics_core.dal.catalog import Catalog
 from analytics_core.dal.facets import DIGITS, digit, digit_of, word
@@ -45,8 +45,8 @@ class RenderTallies:
 
 
 class RenderRepository:
-    def __init__(self, catalog: Catalog, questioner: Questioner, rollups: RollupRepository) -> None:
-        self._catalog, self._questioner, self._rollups = catalog, questioner, rollups
+    def __init__(self, questioner: Questioner[Catalog], rollups: RollupRepository) -> None:
+        self._questioner, self._rollups = questioner, rollups
 
     def tallies(self, scope: Scope, dates: DateRange) -> RenderTallies:
         """The renders of the range, all from one look at the table, so that every way of counting
@@ -57,7 +57,7 @@ class RenderRepository:
         rolled = self._rollups.rolled("renders", scope, dates)
         rows: list[tuple[Any, ...]] = []
         if rolled is None or rolled.gaps:
-            rows = self._questioner.ask(self._write, scope, dates, gaps_of(rolled))
+            rows = self._questioner.ask(write_tallies, scope, dates, gaps_of(rolled))
         for name, member, renders, *rest in rows:
             if name in dimensions:
                 dimensions[name].append((word(name, member), renders))
@@ -81,55 +81,56 @@ class RenderRepository:
         others = [f"render_{name}" for name in DIGITS if name != "status"]
         return self._rollups.sums(rolled, dates, by_day=["render_status"], in_all=others)
 
-    def _write(self, form: Form) -> Executable:
-        r = self._catalog.renders.c
-        one_by_one = (
-            select(
-                form.day_number(r.created_at).label("day"),
-                *(r.facets, r.credits_cost, r.processing_time),
+
+def write_tallies(catalog: Catalog, form: Form) -> SelectBase:
+    r = catalog.renders.c
+    one_by_one = (
+        select(
+            form.day_number(r.created_at).label("day"),
+            *(r.facets, r.credits_cost, r.processing_time),
+        )
+        .where(form.within(r.user_id), form.during(r.created_at))
+        .subquery()
+        .c
+    )
+    took_time = one_by_one.processing_time > 0
+    cells = (
+        select(
+            one_by_one.day,
+            one_by_one.facets,
+            # Sums of bigint become numeric, which PostgreSQL adds up slowly.
+            cast(func.count(), Integer).label("renders"),
+            func.sum(one_by_one.credits_cost).label("credits"),
+            cast(func.count(case((took_time, 1))), Integer).label("timed"),
+            func.sum(case((took_time, one_by_one.processing_time))).label("seconds"),
+        )
+        .group_by(one_by_one.day, one_by_one.facets)
+        .cte("cells")
+        .c
+    )
+    completed, failed = (
+        digit("status", cells.facets) == digit_of("status", status)
+        for status in (RenderStatus.COMPLETED, RenderStatus.FAILED)
+    )
+    by_day = [
+        func.sum(cells.credits),
+        *(
+            func.coalesce(func.sum(case((condition, amount))), 0)
+            for condition, amount in (
+                (completed, cells.renders),
+                (failed, cells.renders),
+                (completed, cells.timed),
+                (completed, cells.seconds),
             )
-            .where(form.within(r.user_id), form.during(r.created_at))
-            .subquery()
-            .c
-        )
-        took_time = one_by_one.processing_time > 0
-        cells = (
-            select(
-                one_by_one.day,
-                one_by_one.facets,
-                # Sums of bigint become numeric, which PostgreSQL adds up slowly.
-                cast(func.count(), Integer).label("renders"),
-                func.sum(one_by_one.credits_cost).label("credits"),
-                cast(func.count(case((took_time, 1))), Integer).label("timed"),
-                func.sum(case((took_time, one_by_one.processing_time))).label("seconds"),
-            )
-            .group_by(one_by_one.day, one_by_one.facets)
-            .cte("cells")
-            .c
-        )
-        completed, failed = (
-            digit("status", cells.facets) == digit_of("status", status)
-            for status in (RenderStatus.COMPLETED, RenderStatus.FAILED)
-        )
-        by_day = [
-            func.sum(cells.credits),
-            *(
-                func.coalesce(func.sum(case((condition, amount))), 0)
-                for condition, amount in (
-                    (completed, cells.renders),
-                    (failed, cells.renders),
-                    (completed, cells.timed),
-                    (completed, cells.seconds),
-                )
-            ),
-        ]
-        nothing = [null() for _ in by_day]
-        renders = func.sum(cells.renders)
-        digits = {name: digit(name, cells.facets) for name in DIGITS}
-        return union_all(
-            select(literal("day"), cells.day, renders, *by_day).group_by(cells.day),
-            *(
-                select(literal(name), member, renders, *nothing).group_by(member)
-                for name, member in digits.items()
-            ),
-        )
+        ),
+    ]
+    nothing = [null() for _ in by_day]
+    renders = func.sum(cells.renders)
+    digits = {name: digit(name, cells.facets) for name in DIGITS}
+    return union_all(
+        select(literal("day"), cells.day, renders, *by_day).group_by(cells.day),
+        *(
+            select(literal(name), member, renders, *nothing).group_by(member)
+            for name, member in digits.items()
+        ),
+    )
