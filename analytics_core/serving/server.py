@@ -43,12 +43,14 @@ from analytics_core.serving.kernels import QuietKernels
 from analytics_core.serving.painting import Painter
 from analytics_core.serving.pool import WarmPool
 from analytics_core.serving.refusing import Designed, Nowhere
+from analytics_core.serving.turns import Turns
 from analytics_core.serving.visits import (
     Channels,
     Desk,
     Easel,
     Here,
     Leaving,
+    Live,
     Opening,
     Page,
     Tickets,
@@ -192,6 +194,7 @@ class DashboardServer(Voila):  # type: ignore[misc]
         if self.on_ready is not None:
             self.on_ready(self.link)
         self.desk.pool.open()
+        self.desk.turns.open()
         # The first question is the slowest; nobody has to wait for it.
         if isinstance(self.ways, LocalLink):
             self.desk.easel.paint(self.ways.only, "")
@@ -206,6 +209,7 @@ class DashboardServer(Voila):  # type: ignore[misc]
     async def _end(self) -> None:
         await self.desk.pool.close()
         self.desk.easel.close()
+        self.desk.turns.close()
         await self.kernel_manager.shutdown_all(now=True)
 
     def init_settings(self) -> dict[str, Any]:
@@ -233,6 +237,7 @@ class DashboardServer(Voila):  # type: ignore[misc]
                 most=self.limits.warm[1],
             ),
             self.kernel_manager,
+            Turns(),
             [cell.source for cell in notebook.cells if cell.cell_type == "code"],
             self.app.settings["page_template"],
             notebook.metadata.get("title", "Usage"),
@@ -244,6 +249,7 @@ class DashboardServer(Voila):  # type: ignore[misc]
         return [
             ("/", Page, {"desk": self.desk}),
             (r"/usage/kernel/([\w-]+)", Opening, {"desk": self.desk}),
+            (r"/usage/live/([\w-]+)", Live, {"desk": self.desk}),
             (f"/usage/here/{kernel}", Here),
             (f"/api/kernels/{kernel}/channels", Channels),
             (f"/voila/api/shutdown/{kernel}", Leaving),

@@ -34,6 +34,7 @@ from analytics_core.serving.opening import CellFailed, run
 from analytics_core.serving.painting import Painted, Painter
 from analytics_core.serving.pool import ReadyKernel, WarmPool
 from analytics_core.serving.refusing import Refusal
+from analytics_core.serving.turns import Turns
 
 log = logging.getLogger(__name__)
 
@@ -146,6 +147,7 @@ class Desk:
     tickets: Tickets
     pool: WarmPool
     kernels: QuietKernels
+    turns: Turns
     cells: Sequence[str]
     template: jinja2.Template
     title: str
@@ -221,6 +223,7 @@ class Page(Personal):
             "head",
             assets=desk.assets,
             ticket=ticket,
+            is_busy=desk.turns.is_busy,
             is_link_kept=ways.is_link_kept,
             staying_seconds=min(_STAYING_SECONDS, (ways.known_seconds or inf) / _TIMES_A_SESSION),
         )
@@ -270,6 +273,14 @@ class Opening(Personal):
         if not painted.grant:
             self._refuse(503, "unavailable")
             return
+        await desk.turns.take(ticket, lambda: self._is_left)
+        await self._answer(painted)
+        if self._is_left or self.get_status() != 200:
+            # It will not say that it is live.
+            desk.turns.over(ticket)
+
+    async def _answer(self, painted: Painted) -> None:
+        desk = self._desk
         await desk.make_room(self.visitor)
         if self._is_left:
             return
@@ -330,6 +341,18 @@ class Opening(Personal):
         finally:
             kernel.client.stop_channels()
         return json_encode({"kernel": kernel.id, "root": opened.root, "messages": opened.messages})
+
+
+class Live(Personal):
+    """A page says that it is live, so that it is the next one's turn."""
+
+    def initialize(self, desk: Desk) -> None:
+        self._desk = desk
+
+    async def get(self, ticket: str) -> None:
+        self._desk.turns.over(ticket)
+        self.set_status(204)
+        self.finish()
 
 
 class Here(OwnersOnly):

@@ -12,17 +12,15 @@ from typing import Any
 from playwright.async_api import Browser, ConsoleMessage, Page, TimeoutError, async_playwright
 
 from tests.benchmarks.rivals.sites import FIRST, Data, Running, Site
+from tests.support.chromium import ARGUMENTS
 
 LONGEST_MS = 120_000
+# What is waited for is looked for so often, not at each frame: forty pages that were looked at so
+# would have no time for anything else. What is measured is told by the page itself.
+_LOOK_MS = 250
 _WATCH = (Path(__file__).parent / "watch.js").read_text()
-_ARGUMENTS = (
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-background-networking",
-    "--no-first-run",
-    # Nobody waits for what only the outside could answer.
-    "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1",
-)
+# Nobody waits for what only the outside could answer.
+_ARGUMENTS = (*ARGUMENTS, "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1")
 # Of our page only, whoever serves it.
 _TAB_SHOWN = """(name) => {
   const tab = bench.control(name)?.closest("[role=tab]");
@@ -82,14 +80,16 @@ class Visit:
         """Click on a tab and wait until each of its panels has a chart."""
         try:
             await self.page.mouse.click(*await self._place(name))
-            await self.page.wait_for_function(_TAB_SHOWN, arg=name)
+            await self.page.wait_for_function(_TAB_SHOWN, arg=name, polling=_LOOK_MS)
         except TimeoutError as late:
             said = await self.ask("document.querySelector('.usage-notice')?.innerText")
             raise TimeoutError(f"no tab {name}; {said!r} {self.errors}") from late
 
     async def _place(self, label: str) -> list[float]:
         """Where a control is, once it is there."""
-        found = await self.page.wait_for_function("(label) => bench.place(label)", arg=label)
+        found = await self.page.wait_for_function(
+            "(label) => bench.place(label)", arg=label, polling=_LOOK_MS
+        )
         place: list[float] = await found.json_value()
         return place
 

@@ -145,6 +145,8 @@
   const control = (label) => {
     const controls = ":is(button, label, [role=tab], [role=radio], .bk-tab, .tab):not(a[href])";
     for (const found of everywhere(controls)) {
+      // What is laid out is asked for only where it can matter: it takes long.
+      if (!found.textContent.includes(label)) continue;
       const text = (found.innerText ?? "").trim();
       if (text === label && found.checkVisibility()) return found;
     }

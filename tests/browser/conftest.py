@@ -11,6 +11,7 @@ import pytest
 from playwright.sync_api import Browser, sync_playwright
 
 from tests.support import studio
+from tests.support.chromium import ARGUMENTS
 from tests.support.requirements import missing
 from tests.support.serving import Server, start, studio_in
 
@@ -23,15 +24,7 @@ def browser() -> Iterator[Browser]:
     if chromium is None:
         missing("Chromium", "apt-get install chromium")
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(
-            executable_path=chromium,
-            args=[
-                "--no-sandbox",
-                "--disable-gpu",
-                "--disable-background-networking",
-                "--no-first-run",
-            ],
-        )
+        browser = playwright.chromium.launch(executable_path=chromium, args=ARGUMENTS)
         yield browser
         browser.close()
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import Browser, Page, Route, expect
 
 from tests.browser.dashboard import LONG_MS, MARKS, visit
 from tests.support import studio
@@ -146,7 +146,34 @@ def test_few_files_are_asked_for_and_none_of_them_twice(browser: Browser, server
         expect(seen.page.locator(".usage-painted")).to_have_count(0, timeout=LONG_MS)
         seen.settle()
         fetched = seen.page.evaluate(transferred)
-        assert all("/usage/kernel/" in address for address in fetched), fetched
+        assert {address.split("/")[4] for address in fetched} <= {"kernel", "live"}, fetched
+
+
+def test_where_the_machine_is_busy_pages_are_painted_at_once_and_live_in_turn(
+    browser: Browser, studio_url: str, tmp_path: Path
+) -> None:
+    always = "from analytics_core.serving import turns\nturns._BUSY_PERCENT = 0.0"
+    with (
+        start(studio_url, studio.MARA, tmp_path, prelude=always) as busy,
+        visit(browser, busy, wait=False) as first,
+        visit(browser, busy, wait=False) as second,
+    ):
+        saying: list[Route] = []
+        first.page.route("**/usage/live/*", lambda route: saying.append(route))
+        with first.page.expect_request("**/usage/live/*", timeout=LONG_MS):
+            first.page.goto(busy.link)
+        assert first.page.locator(MARKS).count() > 3
+        second.page.goto(busy.link)
+        # What it would not run yet it does not fetch either.
+        assert second.page.locator("link[rel$=preload]").count() == 0
+        # It can be used meanwhile, by its links.
+        second.page.get_by_role("link", name="7 d").click()
+        expect(second.page.locator(".usage-painted [aria-current=true]")).to_have_text("7 d")
+        second.page.wait_for_timeout(2_500)
+        assert second.page.locator(".usage-painted").count() == 1
+        saying[0].continue_()
+        expect(second.page.locator(".usage-painted")).to_have_count(0, timeout=LONG_MS)
+        assert second.page.locator(MARKS).count() > 3
 
 
 def test_a_tab_is_built_when_it_is_first_opened(browser: Browser, server: Server) -> None:

@@ -114,6 +114,7 @@ def test_a_link_that_is_not_good_is_refused(server: Server, what: str) -> None:
         "/",
         "/?tab=credits",
         "/usage/kernel/a-ticket",
+        "/usage/live/a-ticket",
         "/usage/0123456789abcdef0123/bundle.js",
         "/usage/here/00000000-0000-0000-0000-000000000000",
         "/voila/static/voila.js",

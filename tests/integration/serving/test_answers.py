@@ -46,6 +46,7 @@ def directives(answer: Answer) -> dict[str, str]:
     [
         ("GET", "/", 200),
         ("GET", "/usage/kernel/nobodys", 410),
+        ("GET", "/usage/live/nobodys", 204),
         ("GET", "/voila/static/voila.js", 200),
         ("GET", "/voila/static/nothing.js", 403),
         ("GET", "/voila/labextensions/bqplot/static/nothing.js", 404),

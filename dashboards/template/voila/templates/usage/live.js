@@ -513,7 +513,8 @@
 
   const start = async () => {
     await onScreen;
-    const libraries = load();
+    // Where the server is busy it answers when it is this page's turn: until then, nothing more is run.
+    const early = config.isBusy ? null : load();
     const answer = await fetch(config.opening);
     const { kernel: id, root, messages, problem } = await answer.json();
     if (problem === "gone") return location.reload();
@@ -523,6 +524,7 @@
       return notice(PROBLEMS[problem]);
     }
     if (problem) return failed();
+    const libraries = early ?? load();
     const kernel = new Kernel(id);
     // Whoever goes on looking goes on being known.
     setInterval(() => kernel.isGone(), config.stayingSeconds * 1000);
@@ -568,6 +570,7 @@
     document.getElementById("usage-status").textContent = "";
     clearTimeout(slow);
     quiet();
+    fetch(config.live).catch(() => {});
   };
 
   const slow = setTimeout(() => {
