@@ -293,7 +293,7 @@ def _pieces(
     """
     asked = [
         (by_day, _days(dates)),
-        (by_date, _days_by_date(dates)),
+        (by_date, days_by_date(dates)),
         (in_all, [Part(dates.start, dates.end, None)]),
         (before, [Part(_EVER, dates.start, 0)]),
     ]
@@ -313,7 +313,7 @@ def _days(dates: DateRange) -> list[Part]:
     return [Part(start, end, day) for day, (start, end) in enumerate(pairwise(starts), 1)]
 
 
-def _days_by_date(dates: DateRange) -> list[Part]:
+def days_by_date(dates: DateRange) -> list[Part]:
     """The days of a range cut at UTC midnights, and the rest of the UTC days it touches."""
     first, end = touched_days(dates)
     start, until = (datetime.combine(day, time(), UTC) for day in (first, end))
