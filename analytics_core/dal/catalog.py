@@ -66,6 +66,9 @@ class Catalog:
     follows: Mapping[str, Follow] = field(default_factory=dict)
     # Whose rows a host's selectables leave out, where anything is kept of it.
     tombstones: Tombstones | None = None
+    # Whether a user's rows of any time are one stretch of an index, which reading twice costs
+    # little more than once.
+    is_indexed: bool = False
 
     def within(self, scope: Scope, owner: ColumnElement[str]) -> ColumnElement[bool]:
         """The condition that a row belongs to the scope; `owner` is the row's user id."""
@@ -110,7 +113,7 @@ def may_be_text(text: str) -> bool:
 def own_catalog() -> Catalog:
     """The workspace's own tables."""
     tables: dict[str, Any] = {noun: Base.metadata.tables[noun] for noun in NOUNS}
-    return Catalog(**tables)
+    return Catalog(**tables, is_indexed=True)
 
 
 def host_catalog(
