@@ -85,16 +85,16 @@ class ApiCallRepository:
         calls = self._rollups.rolled("api_calls", scope, dates)
         renders = self._rollups.rolled("renders", scope, dates)
         rolled_calls, rolled_dates = self._rolled_calls(calls, dates)
+        every_day = len(rolled_dates) == (end - first).days
+        if calls and not calls.gaps and every_day:
+            # Nothing is left to tell, and other sources do not count.
+            return rolled_calls
         cells: dict[str, list[tuple[Any, ...]]] = {}
         if calls:
             cells["rolled_dates"] = [(one,) for one in sorted(rolled_dates)]
         if renders:
             # Where every day has recorded calls, renders stand for none.
-            cells["rolled_plugin"] = (
-                self._rolled_plugin(renders, dates)
-                if len(rolled_dates) < (end - first).days
-                else []
-            )
+            cells["rolled_plugin"] = [] if every_day else self._rolled_plugin(renders, dates)
         dialect = self._questioner.dialect
         listings = [
             parameters_of(name, _CELLS[name], rows, dialect) for name, rows in cells.items()

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from functools import lru_cache
-from itertools import pairwise
+from itertools import pairwise, product
 from typing import Any
 
 from sqlalchemy import (
@@ -18,13 +18,15 @@ from sqlalchemy import (
     and_,
     case,
     func,
+    literal_column,
     null,
     select,
+    union_all,
 )
 
 from analytics_core.dal.catalog import Catalog, own_catalog
 from analytics_core.dal.listed import listed, parameters_of
-from analytics_core.dal.question import Form, Gaps, Questioner
+from analytics_core.dal.question import NO_GAPS, Form, Gaps, Questioner
 from analytics_core.dal.rollup.covering import covering
 from analytics_core.dal.rollup.kept import Kept, settled
 from analytics_core.dal.rollup.sets import QUARTER, WIDTHS, stretches
@@ -36,7 +38,7 @@ _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _ONE_DAY = timedelta(days=1)
 _EVER = datetime(1, 1, 1, tzinfo=UTC)
 _PROJECTS: Mapping[str, Any] = {"id": String()}
-# Which cells are read; `part` is the number of what they add up to.
+# Which cells are read; `part` is the number of the dimension and part that they add up to.
 _PIECES: Mapping[str, Any] = {
     "dimension": String(),
     "width": Integer(),
@@ -66,8 +68,8 @@ class CellSum:
     """What cells of one member add up to in one part."""
 
     dimension: str
-    member: str
     part: Part
+    member: str
     count: int
     amount: int | float = 0
     timed: int = 0
@@ -173,12 +175,15 @@ class RollupRepository:
         )
         write = self._write_counts if only_counts else self._write_sums
         return [
-            CellSum(dimension, member, parts[number], *amounts)
-            for dimension, member, number, *amounts in self._ask(write, rolled, dates, **pieces)
+            CellSum(parts[number][0], parts[number][1], member, *amounts)
+            for number, member, *amounts in self._ask(write, rolled, dates, **pieces)
         ]
 
     def count_renders_of_new_projects(self, rolled: Rolled, dates: DateRange) -> int:
-        """How many renders of the range that are in cells belong to projects created in it."""
+        """How many renders of the range belong to projects created in it.
+
+        Those in gaps are counted where they are in the same database, as `tells_gaps` says.
+        """
         ids: dict[str, Any] = {}
         dialect = self._here.database.dialect
         if self._here.is_apart:
@@ -186,14 +191,21 @@ class RollupRepository:
             rows = self._source.ask(self._write_new_projects, scope, dates)
             ids = parameters_of("projects", _PROJECTS, rows, dialect)
         pieces, _ = _pieces(rolled.gaps, dates, dialect, in_all=("render_project",))
-        found = self._ask(self._write_renders_of_new_projects, rolled, dates, **pieces, **ids)
-        return int(found[0][0])
+        gaps = gaps_of(rolled) if self.tells_gaps else NO_GAPS
+        write = self._write_renders_of_new_projects
+        [[count]] = self._ask(write, rolled, dates, gaps, **pieces, **ids)
+        return int(count)
+
+    @property
+    def tells_gaps(self) -> bool:
+        """Whether rows and their cells can be asked for together."""
+        return not self._here.is_apart
 
     def _ask(
-        self, write: Any, rolled: Rolled, dates: DateRange, **more: Any
+        self, write: Any, rolled: Rolled, dates: DateRange, gaps: Gaps = NO_GAPS, **more: Any
     ) -> list[tuple[Any, ...]]:
         assert self._questioner is not None  # noqa: S101 - nothing is rolled without it
-        return self._questioner.ask(write, Scope.user(rolled.user_id), dates, **more)
+        return self._questioner.ask(write, Scope.user(rolled.user_id), dates, gaps, **more)
 
     # --- statements ---
 
@@ -224,7 +236,7 @@ class RollupRepository:
 
     @staticmethod
     def _added_up(cells: Any, *measures: ColumnElement[Any]) -> Executable:
-        members = (cells.dimension, cells.member, cells.part)
+        members = (cells.part, cells.member)
         return (
             select(*members, *(func.sum(cells.sign * measure) for measure in measures))
             .group_by(*members)
@@ -233,13 +245,21 @@ class RollupRepository:
 
     def _write_renders_of_new_projects(self, form: Form) -> Executable:
         c = self._cells(form)
+        renders: Any = select(c.member, (c.sign * c.count).label("count"))
+        if form.with_gaps:
+            r = self._catalog.renders.c
+            rows = select(r.project_id, literal_column("1"))
+            renders = union_all(
+                renders, rows.where(form.within(r.user_id), form.during(r.created_at))
+            )
         projects = (
             select(listed("projects", _PROJECTS, form.dialect).c.id)
             if self._here.is_apart
             else new_projects(self._catalog, form)
         )
+        each = renders.subquery().c
         # Within the sum, so that the projects are hashed once instead of looked up for each cell.
-        counted = case((c.member.in_(projects), c.sign * c.count), else_=0)
+        counted = case((each.member.in_(projects), each["count"]), else_=0)
         return select(func.coalesce(func.sum(counted), 0))
 
     def _write_new_projects(self, form: Form) -> Executable:
@@ -260,8 +280,8 @@ class RollupRepository:
         if form.dialect == "postgresql":
             # Piece by piece: a planner cannot know how short they are, and would read all cells.
             each = cells.offset(0).lateral("cells")
-            return select(p.dimension, p.sign, p.part, *each.c).subquery().c
-        return cells.add_columns(p.dimension, p.sign, p.part).subquery().c
+            return select(p.sign, p.part, *each.c).subquery().c
+        return cells.add_columns(p.sign, p.part).subquery().c
 
     @property
     def _here(self) -> Kept:
@@ -286,8 +306,8 @@ def _pieces(
     by_date: tuple[str, ...] = (),
     in_all: tuple[str, ...] = (),
     before: tuple[str, ...] = (),
-) -> tuple[dict[str, Any], list[Part]]:
-    """The parameters that say which cells are read of dimensions, and the parts by number.
+) -> tuple[dict[str, Any], list[tuple[str, Part]]]:
+    """The parameters that say which cells are read, and dimensions and parts by number.
 
     Kept: a page that is opened again, or for somebody else, is mostly about the same days.
     """
@@ -297,14 +317,13 @@ def _pieces(
         (in_all, [Part(dates.start, dates.end, None)]),
         (before, [Part(_EVER, dates.start, 0)]),
     ]
-    parts: list[Part] = []
+    parts: list[tuple[str, Part]] = []
     rows: list[tuple[Any, ...]] = []
     for dimensions, some in asked:
-        for part in some if dimensions else ():
-            for dimension in dimensions:
-                for piece in covering(part.start, part.until, gaps, WIDTHS[dimension]):
-                    rows.append((dimension, *piece, len(parts)))
-            parts.append(part)
+        for dimension, part in product(dimensions, some):
+            for piece in covering(part.start, part.until, gaps, WIDTHS[dimension]):
+                rows.append((dimension, *piece, len(parts)))
+            parts.append((dimension, part))
     return parameters_of("pieces", _PIECES, rows, dialect), parts
 
 
