@@ -66,8 +66,7 @@ class Catalog:
     follows: Mapping[str, Follow] = field(default_factory=dict)
     # Whose rows a host's selectables leave out, where anything is kept of it.
     tombstones: Tombstones | None = None
-    # Whether a user's rows of any time are one stretch of an index, which reading twice costs
-    # little more than once.
+    # Whether a user's rows of any time are one stretch of an index.
     is_indexed: bool = False
 
     def within(self, scope: Scope, owner: ColumnElement[str]) -> ColumnElement[bool]:

@@ -2,31 +2,19 @@
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
-from sqlalchemy import (
-    ColumnElement,
-    Executable,
-    Select,
-    bindparam,
-    func,
-    literal_column,
-    null,
-    select,
-    union_all,
-)
+from sqlalchemy import Executable, func, select
 
 from analytics_core.dal.catalog import Catalog
-from analytics_core.dal.question import Form, Questioner, Whose
+from analytics_core.dal.question import Form, Questioner
 from analytics_core.dal.rollup.reading import RollupRepository, gaps_of
 from analytics_core.model.daterange import DateRange
 from analytics_core.model.scope import Scope
 
 
 class LedgerTally(NamedTuple):
-    """The credits of one day, kind and category; day 0 is everything before the range, of which the
-    category need not be told.
-    """
+    """The credits of one day, kind and category; day 0 is everything before the range."""
 
     day: int
     kind: str | None
@@ -58,28 +46,11 @@ class LedgerRepository:
 
     def _write_tallies(self, form: Form) -> Executable:
         t = self._catalog.credit_transactions.c
-        if not self._catalog.is_indexed or form.whose is not Whose.ONE or form.with_gaps:
-            return self._by_day(form, form.until_end(t.created_at))
-        # What was before needs no day, which half of the time goes into.
-        before = (
-            select(literal_column("0"), t.kind, null(), func.coalesce(func.sum(t.amount), 0))
-            .where(form.within(t.user_id), t.created_at < bindparam("start"))
-            .group_by(t.kind)
+        amount = func.coalesce(func.sum(t.amount), 0).label("amount")
+        sums = (
+            select(t.kind, t.category, amount)
+            .where(form.within(t.user_id))
+            .group_by(t.kind, t.category)
         )
-        return union_all(before, self._by_day(form, form.during(t.created_at)))
-
-    def _by_day(self, form: Form, condition: ColumnElement[bool]) -> Select[Any]:
-        t = self._catalog.credit_transactions.c
-        entries = (
-            select(
-                form.day_number(t.created_at).label("day"),
-                t.kind,
-                t.category,
-                t.amount,
-            )
-            .where(form.within(t.user_id), condition)
-            .subquery()
-            .c
-        )
-        members = (entries.day, entries.kind, entries.category)
-        return select(*members, func.coalesce(func.sum(entries.amount), 0)).group_by(*members)
+        each = form.each_day(sums, t.created_at, since_ever=True).subquery().c
+        return select(each.day, each.kind, each.category, each.amount)

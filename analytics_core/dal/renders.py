@@ -83,30 +83,20 @@ class RenderRepository:
 
     def _write(self, form: Form) -> Executable:
         r = self._catalog.renders.c
-        one_by_one = (
+        took_time = r.processing_time > 0
+        sums = (
             select(
-                form.day_number(r.created_at).label("day"),
-                *(r.facets, r.credits_cost, r.processing_time),
-            )
-            .where(form.within(r.user_id), form.during(r.created_at))
-            .subquery()
-            .c
-        )
-        took_time = one_by_one.processing_time > 0
-        cells = (
-            select(
-                one_by_one.day,
-                one_by_one.facets,
+                r.facets,
                 # Sums of bigint become numeric, which PostgreSQL adds up slowly.
                 cast(func.count(), Integer).label("renders"),
-                func.sum(one_by_one.credits_cost).label("credits"),
+                func.sum(r.credits_cost).label("credits"),
                 cast(func.count(case((took_time, 1))), Integer).label("timed"),
-                func.sum(case((took_time, one_by_one.processing_time))).label("seconds"),
+                func.sum(case((took_time, r.processing_time))).label("seconds"),
             )
-            .group_by(one_by_one.day, one_by_one.facets)
-            .cte("cells")
-            .c
+            .where(form.within(r.user_id))
+            .group_by(r.facets)
         )
+        cells = form.each_day(sums, r.created_at).cte("cells").c
         completed, failed = (
             digit("status", cells.facets) == digit_of("status", status)
             for status in (RenderStatus.COMPLETED, RenderStatus.FAILED)
