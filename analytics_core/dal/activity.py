@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import Executable, func, select
+from sqlalchemy import Executable, func, null, select, union_all
 
 from analytics_core.dal.catalog import Catalog
 from analytics_core.dal.question import Form, Questioner
@@ -36,17 +36,21 @@ class ActivityRepository:
     def __init__(self, catalog: Catalog, questioner: Questioner) -> None:
         self._catalog, self._questioner = catalog, questioner
 
-    def tallies(self, scope: Scope, dates: DateRange) -> list[ActivityTally]:
-        """All logins and sign-ups there ever were."""
-        return [
-            ActivityTally(*row) for row in self._questioner.ask(self._write_tallies, scope, dates)
-        ]
-
-    def account_dates(self, scope: Scope) -> AccountDates:
-        return AccountDates(*self._questioner.ask(self._write_account_dates, scope)[0])
+    def tallies(self, scope: Scope, dates: DateRange) -> tuple[list[ActivityTally], AccountDates]:
+        """All logins and sign-ups there ever were, and what the accounts themselves say."""
+        tallies: list[ActivityTally] = []
+        accounts = AccountDates(None, None)
+        for *tally, created_at, last_login_at in self._questioner.ask(
+            self._write_tallies, scope, dates
+        ):
+            if tally[0] is None:
+                accounts = AccountDates(created_at, last_login_at)
+            else:
+                tallies.append(ActivityTally(*tally))
+        return tallies, accounts
 
     def _write_tallies(self, form: Form) -> Executable:
-        a = self._catalog.account_activity.c
+        a, u = self._catalog.account_activity.c, self._catalog.users.c
         events = (
             select(
                 a.event,
@@ -61,10 +65,12 @@ class ActivityRepository:
             .subquery()
             .c
         )
-        return select(events.event, events.day, func.count(), func.max(events.created_at)).group_by(
-            events.event, events.day
+        # Apart from those of events: a product's tables need not agree on what an instant is.
+        dates = (func.min(u.created_at), func.max(u.last_login_at))
+        tally = (events.event, events.day, func.count(), func.max(events.created_at))
+        return union_all(
+            select(*tally, *(null().cast(one.type) for one in dates)).group_by(
+                events.event, events.day
+            ),
+            select(*(null().cast(one.type) for one in tally), *dates).where(form.within(u.id)),
         )
-
-    def _write_account_dates(self, form: Form) -> Executable:
-        u = self._catalog.users.c
-        return select(func.min(u.created_at), func.max(u.last_login_at)).where(form.within(u.id))
