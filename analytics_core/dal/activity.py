@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import Executable, func, null, select, union_all
+from sqlalchemy import SelectBase, func, null, select, union_all
 
 from analytics_core.dal.catalog import Catalog
 from analytics_core.dal.question import Form, Questioner
@@ -33,44 +33,43 @@ class AccountDates:
 
 
 class ActivityRepository:
-    def __init__(self, catalog: Catalog, questioner: Questioner) -> None:
-        self._catalog, self._questioner = catalog, questioner
+    def __init__(self, questioner: Questioner[Catalog]) -> None:
+        self._questioner = questioner
 
     def tallies(self, scope: Scope, dates: DateRange) -> tuple[list[ActivityTally], AccountDates]:
         """All logins and sign-ups there ever were, and what the accounts themselves say."""
         tallies: list[ActivityTally] = []
         accounts = AccountDates(None, None)
-        for *tally, created_at, last_login_at in self._questioner.ask(
-            self._write_tallies, scope, dates
-        ):
+        for *tally, created_at, last_login_at in self._questioner.ask(write_tallies, scope, dates):
             if tally[0] is None:
                 accounts = AccountDates(created_at, last_login_at)
             else:
                 tallies.append(ActivityTally(*tally))
         return tallies, accounts
 
-    def _write_tallies(self, form: Form) -> Executable:
-        a, u = self._catalog.account_activity.c, self._catalog.users.c
-        events = (
-            select(
-                a.event,
-                form.day_number(a.created_at).label("day"),
-                a.created_at,
-            )
-            .where(
-                form.within(a.user_id),
-                a.event.in_([ActivityEvent.LOGIN, ActivityEvent.SIGNUP]),
-                a.created_at.is_not(None),
-            )
-            .subquery()
-            .c
+
+def write_tallies(catalog: Catalog, form: Form) -> SelectBase:
+    a, u = catalog.account_activity.c, catalog.users.c
+    events = (
+        select(
+            a.event,
+            form.day_number(a.created_at).label("day"),
+            a.created_at,
         )
-        # Apart from those of events: a product's tables need not agree on what an instant is.
-        dates = (func.min(u.created_at), func.max(u.last_login_at))
-        tally = (events.event, events.day, func.count(), func.max(events.created_at))
-        return union_all(
-            select(*tally, *(null().cast(one.type) for one in dates)).group_by(
-                events.event, events.day
-            ),
-            select(*(null().cast(one.type) for one in tally), *dates).where(form.within(u.id)),
+        .where(
+            form.within(a.user_id),
+            a.event.in_([ActivityEvent.LOGIN, ActivityEvent.SIGNUP]),
+            a.created_at.is_not(None),
         )
+        .subquery()
+        .c
+    )
+    # Apart from those of events: a product's tables need not agree on what an instant is.
+    dates = (func.min(u.created_at), func.max(u.last_login_at))
+    tally = (events.event, events.day, func.count(), func.max(events.created_at))
+    return union_all(
+        select(*tally, *(null().cast(one.type) for one in dates)).group_by(
+            events.event, events.day
+        ),
+        select(*(null().cast(one.type) for one in tally), *dates).where(form.within(u.id)),
+    )

@@ -17,10 +17,10 @@ from sqlalchemy import (
     BigInteger,
     ColumnElement,
     Date,
-    Executable,
     FromClause,
     Integer,
     Select,
+    SelectBase,
     String,
     bindparam,
     exists,
@@ -34,8 +34,8 @@ from sqlalchemy.types import TypeEngine
 
 from analytics_core.dal.catalog import Catalog
 from analytics_core.dal.days import utc_date
-from analytics_core.dal.listed import array_parameter, array_text, listed, parameters_of
-from analytics_core.dal.question import Form, Questioner, Whose
+from analytics_core.dal.listed import array_text, listed, parameters_of
+from analytics_core.dal.question import Form, Questioner, Whose, fitting
 from analytics_core.dal.rollup.reading import (
     Rolled,
     RollupRepository,
@@ -75,8 +75,8 @@ class ApiTally(NamedTuple):
 
 
 class ApiCallRepository:
-    def __init__(self, catalog: Catalog, questioner: Questioner, rollups: RollupRepository) -> None:
-        self._catalog, self._questioner, self._rollups = catalog, questioner, rollups
+    def __init__(self, questioner: Questioner[Catalog], rollups: RollupRepository) -> None:
+        self._questioner, self._rollups = questioner, rollups
 
     def tallies(self, scope: Scope, dates: DateRange) -> list[ApiTally]:
         """The calls of the range by every dimension; a member may come in parts."""
@@ -100,7 +100,7 @@ class ApiCallRepository:
             parameters_of(name, _CELLS[name], rows, dialect) for name, rows in cells.items()
         ]
         answers = self._questioner.ask(
-            self._write_tallies,
+            write_tallies,
             scope,
             dates,
             gaps_of(calls, renders),
@@ -149,102 +149,109 @@ class ApiCallRepository:
             if 1 <= (one.day or 0) <= dates.days
         ]
 
-    def _write_tallies(self, form: Form) -> Executable:
-        rolled = form.is_rolled("api_calls")
-        touched = self._recorded(form) if "api_calls" not in form.in_cells else None
-        days = [select(touched.c.user_id, touched.c.date).distinct()] if touched is not None else []
-        if rolled:
-            days.append(self._rolled_dates(form))
-        recorded_days = union_all(*days).cte("recorded_days")
-        stored = self._stored_days(form)
-        plugin = self._plugin_renders(form, recorded_days)
 
-        unrecorded = ~_has_day(recorded_days, plugin.c.user_id, plugin.c.date)
-        inferred = unrecorded & ~_has_day(stored, plugin.c.user_id, plugin.c.date)
-        counted = (
-            stored.c.date.between(bindparam("first"), bindparam("last")),
-            ~_has_day(recorded_days, stored.c.user_id, stored.c.date),
+def write_tallies(catalog: Catalog, form: Form) -> SelectBase:
+    rolled = form.is_rolled("api_calls")
+    touched = _recorded(catalog, form) if "api_calls" not in form.in_cells else None
+    days = [select(touched.c.user_id, touched.c.date).distinct()] if touched is not None else []
+    if rolled:
+        days.append(_rolled_dates(catalog, form))
+    recorded_days = union_all(*days).cte("recorded_days")
+    stored = _stored_days(catalog, form)
+    plugin = _plugin_renders(catalog, form, recorded_days)
+
+    unrecorded = ~_has_day(recorded_days, plugin.c.user_id, plugin.c.date)
+    inferred = unrecorded & ~_has_day(stored, plugin.c.user_id, plugin.c.date)
+    counted = (
+        stored.c.date.between(bindparam("first"), bindparam("last")),
+        ~_has_day(recorded_days, stored.c.user_id, stored.c.date),
+    )
+    return union_all(
+        *(_recorded_tallies(catalog, form, touched) if touched is not None else []),
+        _tally("platform", plugin.c.platform, plugin.c.calls).where(unrecorded),
+        _tally(ApiSource.DAILY, stored.c.date, stored.c.api_calls).where(*counted),
+        _tally(ApiSource.INFERRED, plugin.c.day, plugin.c.calls).where(inferred),
+    )
+
+
+def _recorded_tallies(catalog: Catalog, form: Form, touched: CTE) -> list[Select[Any]]:
+    recorded = select(touched).where(touched.c.day.between(1, bindparam("days"))).subquery()
+    recorded_by = {
+        ApiSource.RECORDED: recorded.c.day,
+        "route": recorded.c.method + " " + recorded.c.route,
+        "status": recorded.c.status_code,
+        "platform": recorded.c.platform,
+    }
+    tallies = [_tally(name, member, recorded.c.calls) for name, member in recorded_by.items()]
+    return [*tallies, _durations(catalog, form)]
+
+
+def _rolled_dates(catalog: Catalog, form: Form) -> Select[Any]:
+    rolled = listed("rolled_dates", _CELLS["rolled_dates"], form.dialect)
+    owner = form.owner(catalog.api_calls.c.user_id)
+    return select(owner.label("user_id"), rolled.c.date)
+
+
+def _recorded(catalog: Catalog, form: Form) -> CTE:
+    """The recorded calls of all touched days, counted by everything that is asked of them."""
+    a = catalog.api_calls.c
+    touched = (
+        form.within(a.user_id),
+        a.occurred_at >= bindparam("touched_start"),
+        a.occurred_at < bindparam("touched_until"),
+        form.unless_rolled(a.occurred_at),
+    )
+    members = (a.method, a.route, a.status_code, a.platform)
+    return _counted(form, a.occurred_at, a.user_id, members, touched).cte("recorded_calls")
+
+
+def _durations(catalog: Catalog, form: Form) -> Select[Any, Any, Any]:
+    """The latency histogram; with it, the cells of `_recorded` would be almost single calls."""
+    a = catalog.api_calls.c
+    bucket = a.duration_bucket
+    return (
+        select(literal("duration"), bucket.cast(String), func.count())
+        .where(form.within(a.user_id), form.during(a.occurred_at))
+        .group_by(bucket)
+    )
+
+
+def _stored_days(catalog: Catalog, form: Form) -> CTE:
+    d = catalog.usage_tracking.c
+    return (
+        select(d.user_id, d.date, d.api_calls)
+        .where(
+            form.within(d.user_id),
+            d.date >= bindparam("touched_first"),
+            d.date < bindparam("touched_end"),
+            # A host's aggregate may say nothing of calls.
+            d.api_calls.is_not(None),
         )
-        return union_all(
-            *(self._recorded_tallies(form, touched) if touched is not None else []),
-            _tally("platform", plugin.c.platform, plugin.c.calls).where(unrecorded),
-            _tally(ApiSource.DAILY, stored.c.date, stored.c.api_calls).where(*counted),
-            _tally(ApiSource.INFERRED, plugin.c.day, plugin.c.calls).where(inferred),
-        )
+        .cte("stored_days")
+    )
 
-    def _recorded_tallies(self, form: Form, touched: CTE) -> list[Select[Any]]:
-        recorded = select(touched).where(touched.c.day.between(1, bindparam("days"))).subquery()
-        recorded_by = {
-            ApiSource.RECORDED: recorded.c.day,
-            "route": recorded.c.method + " " + recorded.c.route,
-            "status": recorded.c.status_code,
-            "platform": recorded.c.platform,
-        }
-        tallies = [_tally(name, member, recorded.c.calls) for name, member in recorded_by.items()]
-        return [*tallies, self._durations(form)]
 
-    def _rolled_dates(self, form: Form) -> Select[Any]:
-        rolled = listed("rolled_dates", _CELLS["rolled_dates"], form.dialect)
-        owner = form.owner(self._catalog.api_calls.c.user_id)
-        return select(owner.label("user_id"), rolled.c.date)
-
-    def _recorded(self, form: Form) -> CTE:
-        """The recorded calls of all touched days, counted by everything that is asked of them."""
-        a = self._catalog.api_calls.c
-        touched = (
-            form.within(a.user_id),
-            a.occurred_at >= bindparam("touched_start"),
-            a.occurred_at < bindparam("touched_until"),
-            form.unless_rolled(a.occurred_at),
-        )
-        members = (a.method, a.route, a.status_code, a.platform)
-        return _counted(form, a.occurred_at, a.user_id, members, touched).cte("recorded_calls")
-
-    def _durations(self, form: Form) -> Select[Any, Any, Any]:
-        """The latency histogram; with it, the cells of `_recorded` would be almost single calls."""
-        a = self._catalog.api_calls.c
-        bucket = a.duration_bucket
-        return (
-            select(literal("duration"), bucket.cast(String), func.count())
-            .where(form.within(a.user_id), form.during(a.occurred_at))
-            .group_by(bucket)
-        )
-
-    def _stored_days(self, form: Form) -> CTE:
-        d = self._catalog.usage_tracking.c
-        return (
-            select(d.user_id, d.date, d.api_calls)
-            .where(
-                form.within(d.user_id),
-                d.date >= bindparam("touched_first"),
-                d.date < bindparam("touched_end"),
-                # A host's aggregate may say nothing of calls.
-                d.api_calls.is_not(None),
-            )
-            .cte("stored_days")
-        )
-
-    def _plugin_renders(self, form: Form, recorded_days: CTE) -> CTE:
-        r = self._catalog.renders.c
-        from_plugins = [
-            form.within(r.user_id),
-            form.during(r.created_at),
-            # Spelled out, not bound: only so does the partial index match.
-            r.source_platform != literal_column("''"),
-        ]
-        if form.whose is Whose.ONE:
-            # Where every day has recorded calls, renders stand for none and need not be read.
-            days = select(func.count(recorded_days.c.date.distinct())).scalar_subquery()
-            from_plugins.append(days < bindparam("touched_days"))
-        platform = r.source_platform.label("platform")
-        counted = _counted(form, r.created_at, r.user_id, (platform,), from_plugins)
-        if not form.is_rolled("renders"):
-            return counted.cte("plugin_renders")
-        rolled = listed("rolled_plugin", _CELLS["rolled_plugin"], form.dialect).c
-        owner = form.owner(r.user_id).label("user_id")
-        cells = select(rolled.day, owner, rolled.date, rolled.platform, rolled.calls)
-        parts = [cells] if "renders" in form.in_cells else [counted, cells]
-        return union_all(*parts).cte("plugin_renders")
+def _plugin_renders(catalog: Catalog, form: Form, recorded_days: CTE) -> CTE:
+    r = catalog.renders.c
+    from_plugins = [
+        form.within(r.user_id),
+        form.during(r.created_at),
+        # Spelled out, not bound: only so does the partial index match.
+        r.source_platform != literal_column("''"),
+    ]
+    if form.whose is Whose.ONE:
+        # Where every day has recorded calls, renders stand for none and need not be read.
+        days = select(func.count(recorded_days.c.date.distinct())).scalar_subquery()
+        from_plugins.append(days < bindparam("touched_days"))
+    platform = r.source_platform.label("platform")
+    counted = _counted(form, r.created_at, r.user_id, (platform,), from_plugins)
+    if not form.is_rolled("renders"):
+        return counted.cte("plugin_renders")
+    rolled = listed("rolled_plugin", _CELLS["rolled_plugin"], form.dialect).c
+    owner = form.owner(r.user_id).label("user_id")
+    cells = select(rolled.day, owner, rolled.date, rolled.platform, rolled.calls)
+    parts = [cells] if "renders" in form.in_cells else [counted, cells]
+    return union_all(*parts).cte("plugin_renders")
 
 
 @lru_cache(maxsize=128)
@@ -252,8 +259,8 @@ def _parts(dates: DateRange) -> dict[str, Any]:
     """The parameters of `_counted` on PostgreSQL."""
     parts = days_by_date(dates)
     rows = [(number, part.day, part.date) for number, part in enumerate(parts, 1)]
-    cuts = array_text(part.start for part in parts)
-    return {"cuts": cuts, **parameters_of("parts", _PARTS, rows, "postgresql")}
+    cuts = fitting({"cuts": array_text(part.start for part in parts)})
+    return {**cuts, **parameters_of("parts", _PARTS, rows, "postgresql")}
 
 
 def _counted(
@@ -271,8 +278,7 @@ def _counted(
         one_by_one = rows.where(*conditions).subquery().c
         return select(*one_by_one, func.count().label("calls")).group_by(*one_by_one)
     # One number tells day and date: both of each row would cost as much as all the rest of it.
-    cuts = array_parameter("cuts", instant.type)
-    number = func.width_bucket(instant, cuts, type_=Integer).label("number")
+    number = form.number(instant, "cuts").label("number")
     one_by_one = select(number, owner, *members).where(*conditions).subquery().c
     groups = select(*one_by_one, func.count().label("calls")).group_by(*one_by_one).subquery().c
     parts = listed("parts", _PARTS, form.dialect).c

@@ -10,6 +10,7 @@ from __future__ import annotations
 import uuid
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from functools import cache
 from typing import Any
 
 from sqlalchemy import (
@@ -49,7 +50,7 @@ from analytics_core.errors import ProfileError
 from analytics_core.model.scope import Scope
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Catalog:
     """The selectables of one database, by noun."""
 
@@ -109,8 +110,9 @@ def may_be_text(text: str) -> bool:
         return False
 
 
+@cache
 def own_catalog() -> Catalog:
-    """The workspace's own tables."""
+    """The workspace's own tables: the same for whoever asks, so that statements about them are."""
     tables: dict[str, Any] = {noun: Base.metadata.tables[noun] for noun in NOUNS}
     return Catalog(**tables, is_indexed=True)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from sqlalchemy import Executable, String, func, literal, null, select, union_all
+from sqlalchemy import SelectBase, String, func, literal, null, select, union_all
 
 from analytics_core.dal.catalog import Catalog
 from analytics_core.dal.question import Form, Questioner
@@ -24,8 +24,8 @@ class FileTally(NamedTuple):
 
 
 class FileRepository:
-    def __init__(self, catalog: Catalog, questioner: Questioner, rollups: RollupRepository) -> None:
-        self._catalog, self._questioner, self._rollups = catalog, questioner, rollups
+    def __init__(self, questioner: Questioner[Catalog], rollups: RollupRepository) -> None:
+        self._questioner, self._rollups = questioner, rollups
 
     def tallies(self, scope: Scope, dates: DateRange) -> list[FileTally]:
         """What came and went up to the end of the range, by full media type.
@@ -35,7 +35,7 @@ class FileRepository:
         rolled = self._rollups.rolled("files", scope, dates, since_ever=True)
         tallies: list[FileTally] = []
         if rolled is None or rolled.gaps:
-            rows = self._questioner.ask(self._write_tallies, scope, dates, gaps_of(rolled))
+            rows = self._questioner.ask(write_tallies, scope, dates, gaps_of(rolled))
             tallies += [FileTally(*row) for row in rows]
         if rolled:
             events = ["file_created", "file_deleted"]
@@ -45,27 +45,28 @@ class FileRepository:
                 tallies.append(FileTally(event, one.day or 0, one.member or None, one.count, size))
         return tallies
 
-    def _write_tallies(self, form: Form) -> Executable:
-        f = self._catalog.files.c
-        events = []
-        for event, instant in (("created", f.created_at), ("deleted", f.deleted_at)):
-            files = (
-                select(
-                    form.day_number(instant).label("day"),
-                    f.media_type if event == "created" else null().cast(String).label("media_type"),
-                    f.size,
-                )
-                .where(form.within(f.user_id), form.until_end(instant))
-                .subquery()
-                .c
+
+def write_tallies(catalog: Catalog, form: Form) -> SelectBase:
+    f = catalog.files.c
+    events = []
+    for event, instant in (("created", f.created_at), ("deleted", f.deleted_at)):
+        files = (
+            select(
+                form.day_number(instant).label("day"),
+                f.media_type if event == "created" else null().cast(String).label("media_type"),
+                f.size,
             )
-            events.append(
-                select(
-                    literal(event),
-                    files.day,
-                    files.media_type,
-                    func.count(),
-                    func.coalesce(func.sum(files.size), 0),
-                ).group_by(files.day, files.media_type)
-            )
-        return union_all(*events)
+            .where(form.within(f.user_id), form.until_end(instant))
+            .subquery()
+            .c
+        )
+        events.append(
+            select(
+                literal(event),
+                files.day,
+                files.media_type,
+                func.count(),
+                func.coalesce(func.sum(files.size), 0),
+            ).group_by(files.day, files.media_type)
+        )
+    return union_all(*events)

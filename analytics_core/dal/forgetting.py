@@ -54,7 +54,7 @@ class PersonRepository:
         self._database = database
         self._kept = Kept.own(database)
         catalog = own_catalog()
-        self._users = UserRepository(catalog, Questioner(database, catalog))
+        self._users = UserRepository(catalog, Questioner(database, catalog, catalog))
         self.tombstones = Tombstones(database)
 
     def find(self, email_or_id: str) -> Remembered:
@@ -126,7 +126,7 @@ class FollowedPersonRepository:
     ) -> None:
         self._kept_somewhere, self._host, self._catalog = kept, host, catalog
         self._profile = profile
-        self._users = UserRepository(catalog, Questioner(host, catalog))
+        self._users = UserRepository(catalog, Questioner(host, catalog, catalog))
 
     @property
     def _kept(self) -> Kept:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import Executable, and_, bindparam, case, func, or_, select
+from sqlalchemy import SelectBase, and_, bindparam, case, func, or_, select
 
 from analytics_core.dal.catalog import Catalog
 from analytics_core.dal.question import Form, Questioner
@@ -21,17 +21,18 @@ class KeyCount:
 
 
 class ApiKeyRepository:
-    def __init__(self, catalog: Catalog, questioner: Questioner) -> None:
-        self._catalog, self._questioner = catalog, questioner
+    def __init__(self, questioner: Questioner[Catalog]) -> None:
+        self._questioner = questioner
 
     def count(self, scope: Scope, now: datetime) -> KeyCount:
-        return KeyCount(*self._questioner.ask(self._write_count, scope, now=now)[0])
+        return KeyCount(*self._questioner.ask(write_count, scope, now=now)[0])
 
-    def _write_count(self, form: Form) -> Executable:
-        k = self._catalog.plugin_api_keys.c
-        active = and_(
-            k.is_active,
-            k.last_used_at.is_not(None),
-            or_(k.expires_at.is_(None), k.expires_at > bindparam("now")),
-        )
-        return select(func.count(), func.count(case((active, 1)))).where(form.within(k.user_id))
+
+def write_count(catalog: Catalog, form: Form) -> SelectBase:
+    k = catalog.plugin_api_keys.c
+    active = and_(
+        k.is_active,
+        k.last_used_at.is_not(None),
+        or_(k.expires_at.is_(None), k.expires_at > bindparam("now")),
+    )
+    return select(func.count(), func.count(case((active, 1)))).where(form.within(k.user_id))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from sqlalchemy import Executable, func, select
+from sqlalchemy import SelectBase, func, select
 
 from analytics_core.dal.catalog import Catalog
 from analytics_core.dal.question import Form, Questioner
@@ -23,8 +23,8 @@ class LedgerTally(NamedTuple):
 
 
 class LedgerRepository:
-    def __init__(self, catalog: Catalog, questioner: Questioner, rollups: RollupRepository) -> None:
-        self._catalog, self._questioner, self._rollups = catalog, questioner, rollups
+    def __init__(self, questioner: Questioner[Catalog], rollups: RollupRepository) -> None:
+        self._questioner, self._rollups = questioner, rollups
 
     def tallies(self, scope: Scope, dates: DateRange) -> list[LedgerTally]:
         """The ledger up to the end of the range, which a balance needs from its first entry.
@@ -34,7 +34,7 @@ class LedgerRepository:
         rolled = self._rollups.rolled("credit_transactions", scope, dates, since_ever=True)
         tallies: list[LedgerTally] = []
         if rolled is None or rolled.gaps:
-            rows = self._questioner.ask(self._write_tallies, scope, dates, gaps_of(rolled))
+            rows = self._questioner.ask(write_tallies, scope, dates, gaps_of(rolled))
             tallies += [LedgerTally(*row) for row in rows]
         if rolled:
             for one in self._rollups.sums(rolled, dates, by_day=["ledger"], before=["ledger"]):
@@ -44,13 +44,14 @@ class LedgerRepository:
                 )
         return tallies
 
-    def _write_tallies(self, form: Form) -> Executable:
-        t = self._catalog.credit_transactions.c
-        amount = func.coalesce(func.sum(t.amount), 0).label("amount")
-        sums = (
-            select(t.kind, t.category, amount)
-            .where(form.within(t.user_id))
-            .group_by(t.kind, t.category)
-        )
-        each = form.each_day(sums, t.created_at, since_ever=True).subquery().c
-        return select(each.day, each.kind, each.category, each.amount)
+
+def write_tallies(catalog: Catalog, form: Form) -> SelectBase:
+    t = catalog.credit_transactions.c
+    amount = func.coalesce(func.sum(t.amount), 0).label("amount")
+    sums = (
+        select(t.kind, t.category, amount)
+        .where(form.within(t.user_id))
+        .group_by(t.kind, t.category)
+    )
+    each = form.each_day(sums, t.created_at, since_ever=True).subquery().c
+    return select(each.day, each.kind, each.category, each.amount)

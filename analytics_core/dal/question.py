@@ -1,26 +1,28 @@
 """Questions whose SQL is written once and asked many times, with other people and other dates.
 
 Building a statement takes SQLAlchemy longer than sending it takes the database to answer for most
-users. So a statement is written for the form of a question; its scope and dates are parameters.
+users. So a statement is written for the form of a question; its scope and dates are parameters. All
+databases of a process that have the same tables share it, and so do processes that are forked.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from enum import Enum
 from functools import lru_cache
 from itertools import pairwise
 from types import MappingProxyType
-from typing import Any, TypeAlias
+from typing import Any, Generic, TypeAlias, TypeVar
 
 from sqlalchemy import (
     BigInteger,
     ColumnElement,
-    Executable,
     Integer,
     Select,
+    SelectBase,
+    TextualSelect,
     and_,
     bindparam,
     case,
@@ -36,7 +38,8 @@ from sqlalchemy.types import TypeEngine
 from analytics_core.dal.catalog import Catalog, spelled_as_stored
 from analytics_core.dal.database import Database
 from analytics_core.dal.listed import array_parameter, array_text, listed, parameters_of
-from analytics_core.dal.tables import UtcInstant, microseconds
+from analytics_core.dal.rendered import rendered
+from analytics_core.dal.tables import NaiveUtcInstant, UtcInstant, microseconds
 from analytics_core.dal.tombstones import DIGESTS
 from analytics_core.model.daterange import DateRange
 from analytics_core.model.scope import Scope
@@ -51,6 +54,8 @@ _DAYS: Mapping[str, TypeEngine[Any]] = {
 }
 # To look a day up costs as much as to tell the days of fifty rows.
 _FEW_DAYS = 62
+# What begins the names of parameters that a host's instants without a zone are compared with.
+_NAIVE = "naive_"
 
 
 class Whose(Enum):
@@ -71,13 +76,14 @@ class Stretch:
 
 @dataclass(frozen=True, slots=True)
 class Form:
-    """What of a question changes its SQL: whose rows, of which of their days, and on SQLite where
-    days are not 24 hours.
+    """What of a question changes its SQL: whose rows, of which of their days, and on SQLite in what
+    order days come that have 24 hours, and such that have not.
     """
 
     dialect: str
     whose: Whose
-    stretches: tuple[Stretch, ...]
+    # Of each stretch of days, whether they have 24 hours.
+    are_regular: tuple[bool, ...] = ()
     # Nouns that are in rollup cells, but for gaps, and those that are there without any.
     with_gaps: frozenset[str] = frozenset()
     in_cells: frozenset[str] = frozenset()
@@ -103,12 +109,14 @@ class Form:
     def during(self, instant: ColumnElement[datetime]) -> ColumnElement[bool]:
         """The condition that an instant lies in the range."""
         return and_(
-            instant >= bindparam("start"), instant < bindparam("end"), self.unless_rolled(instant)
+            instant >= bindparam(_fit(instant, "start")),
+            instant < bindparam(_fit(instant, "end")),
+            self.unless_rolled(instant),
         )
 
     def until_end(self, instant: ColumnElement[datetime]) -> ColumnElement[bool]:
         """The condition that an instant lies in the range or before it."""
-        return and_(instant < bindparam("end"), self.unless_rolled(instant))
+        return and_(instant < bindparam(_fit(instant, "end")), self.unless_rolled(instant))
 
     def unless_rolled(self, instant: ColumnElement[datetime]) -> ColumnElement[bool]:
         """The condition that no rollup cell tells of an instant's row."""
@@ -123,7 +131,7 @@ class Form:
     def in_gap(self, instant: ColumnElement[datetime]) -> ColumnElement[bool]:
         """The condition that an instant lies in one of the gaps of its noun."""
         columns = {"gap_start": instant.type, "gap_end": instant.type}
-        gaps = listed(_gaps_of(_noun(instant)), columns, self.dialect).c
+        gaps = listed(_fit(instant, _gaps_of(_noun(instant))), columns, self.dialect).c
         return and_(instant >= gaps.gap_start, instant < gaps.gap_end)
 
     def each_day(
@@ -150,19 +158,29 @@ class Form:
         function, divides by the length of a day within each stretch of days that have 24 hours.
         """
         if self.dialect == "postgresql":
-            starts = array_parameter("starts", instant.type)
-            return func.width_bucket(instant, starts, type_=Integer)
+            return self.number(instant, "starts")
         cases: list[tuple[Any, Any]] = [(instant < bindparam("start"), literal(0))]
-        for number, stretch in enumerate(self.stretches):
-            day: ColumnElement[int] = literal(stretch.first + 1)
-            if stretch.regular:
+        for number, is_regular in enumerate(self.are_regular):
+            day: ColumnElement[int] = bindparam(f"first_{number}", type_=Integer)
+            if is_regular:
                 begin = bindparam(f"begin_{number}", type_=BigInteger())
                 day += (type_coerce(instant, BigInteger) - begin) // _DAY_IN_MICROSECONDS
             cases.append((instant < bindparam(f"end_{number}"), day))
         return case(*cases, else_=bindparam("after", type_=Integer))
 
+    @staticmethod
+    def number(instant: ColumnElement[datetime], starts: str) -> ColumnElement[int]:
+        """Which of the stretches an instant is in that begin at an array's instants, from 1.
 
-Writer: TypeAlias = Callable[[Form], Executable]
+        On PostgreSQL only; `fitting` fills the parameter.
+        """
+        array = array_parameter(_fit(instant, starts), instant.type)
+        return func.width_bucket(instant, array, type_=Integer)
+
+
+# What a statement is about, by which it is told from others: a catalog, or tables of rollups.
+About = TypeVar("About", bound=Hashable)
+Writer: TypeAlias = Callable[[About, Form], SelectBase]
 # Half-open stretches of time, by noun.
 Gaps: TypeAlias = Mapping[str, Sequence[tuple[datetime, datetime]]]
 
@@ -170,17 +188,16 @@ Gaps: TypeAlias = Mapping[str, Sequence[tuple[datetime, datetime]]]
 NO_GAPS: Gaps = MappingProxyType({})
 
 
-class Questioner:
-    """Asks one database; keeps the statements it has written."""
+class Questioner(Generic[About]):
+    """Asks one database about its tables; `catalog` is of whose rows these are or came from."""
 
-    def __init__(self, database: Database, catalog: Catalog) -> None:
-        self._database, self._catalog = database, catalog
-        self._written = lru_cache(maxsize=256)(_write)
+    def __init__(self, database: Database, catalog: Catalog, about: About) -> None:
+        self._database, self._catalog, self._about = database, catalog, about
         self.dialect = database.dialect
 
     def ask(
         self,
-        write: Writer,
+        write: Writer[About],
         scope: Scope,
         dates: DateRange | None = None,
         gaps: Gaps = NO_GAPS,
@@ -188,22 +205,22 @@ class Questioner:
     ) -> list[tuple[Any, ...]]:
         """What the statement that `write` makes of the question's form answers for it.
 
-        `write` is a method or function, the same for the same question; `more` are its parameters
-        besides those that scope, dates and gaps bring. Of a noun that has gaps, or could have,
-        nothing else is read.
+        `write` is the same function for the same question; `more` are its parameters besides those
+        that scope, dates and gaps bring. Of a noun that has gaps, or could have, nothing else is
+        read.
         """
         whose, people = self._whose(scope)
         dialect = self._database.dialect
-        stretches, instants = _cut(dates, dialect) if dates else ((), {})
+        are_regular, instants = _cut(dates, dialect) if dates else ((), {})
+        with_gaps = frozenset(noun for noun, gaps_of_it in gaps.items() if gaps_of_it)
+        in_cells = frozenset(gaps) - with_gaps
         day_by_day = (
             (dialect == "postgresql" and whose is Whose.ONE and self._catalog.is_indexed)
             and (dates is not None and dates.days <= _FEW_DAYS)
             and not gaps
         )
-        with_gaps = frozenset(noun for noun, gaps_of_it in gaps.items() if gaps_of_it)
-        in_cells = frozenset(gaps) - with_gaps
-        form = Form(dialect, whose, stretches, with_gaps, in_cells, day_by_day)
-        statement = self._written(write, form)
+        form = Form(dialect, whose, are_regular, with_gaps, in_cells, day_by_day)
+        statement = written(write, self._about, form)
         return self._database.rows(
             statement, {**people, **instants, **gap_parameters(gaps, dialect), **more}
         )
@@ -228,6 +245,12 @@ class Questioner:
                 return Whose.SEVERAL, {"users": ids, **more}
 
 
+@lru_cache(maxsize=1024)
+def written(write: Writer[About], about: About, form: Form) -> TextualSelect:
+    """The statement that answers a question of this form about these tables."""
+    return rendered(write(about, form), form.dialect)
+
+
 def gap_parameters(gaps: Gaps, dialect: str) -> dict[str, Any]:
     """The parameters of conditions on gaps."""
     columns = {"gap_start": UtcInstant(), "gap_end": UtcInstant()}
@@ -235,8 +258,19 @@ def gap_parameters(gaps: Gaps, dialect: str) -> dict[str, Any]:
         name: value
         for noun, stretches in gaps.items()
         if stretches
-        for name, value in parameters_of(_gaps_of(noun), columns, stretches, dialect).items()
+        for named in (_gaps_of(noun), _NAIVE + _gaps_of(noun))
+        for name, value in parameters_of(named, columns, stretches, dialect).items()
     }
+
+
+def fitting(parameters: Mapping[str, Any]) -> dict[str, Any]:
+    """Parameters that instants are compared with, for those without a zone too."""
+    return {**parameters, **{_NAIVE + name: value for name, value in parameters.items()}}
+
+
+def _fit(instant: ColumnElement[datetime], name: str) -> str:
+    """The name of a parameter that an instant is compared with: of each type there is one."""
+    return _NAIVE + name if isinstance(instant.type, NaiveUtcInstant) else name
 
 
 def _noun(instant: ColumnElement[datetime]) -> str:
@@ -249,21 +283,16 @@ def _gaps_of(noun: str) -> str:
     return f"gaps_of_{noun}"
 
 
-def _write(write: Writer, form: Form) -> Executable:
-    return write(form)
-
-
 @lru_cache(maxsize=1024)
-def _cut(dates: DateRange, dialect: str) -> tuple[tuple[Stretch, ...], dict[str, Any]]:
-    """The stretches of a range and the instants that are parameters of a question about it."""
+def _cut(dates: DateRange, dialect: str) -> tuple[tuple[bool, ...], dict[str, Any]]:
+    """What the form says of the days of a range, and the parameters of a question about them."""
     starts = [*dates.day_starts, dates.end]
     instants: dict[str, Any] = {"start": starts[0], "end": starts[-1]}
     if dialect == "postgresql":
         instants["starts"] = array_text(starts)
-        if dates.days <= _FEW_DAYS:
-            days = [(n, *ends) for n, ends in enumerate(pairwise([_EVER, *starts]))]
-            instants |= parameters_of("days", _DAYS, days, dialect)
-        return (), instants
+        days = [(n, *ends) for n, ends in enumerate(pairwise([_EVER, *starts]))]
+        few = days if dates.days <= _FEW_DAYS else []
+        return (), {**fitting(instants), **parameters_of("days", _DAYS, few, dialect)}
     lengths = [end - start for start, end in pairwise(starts)]
     stretches: list[Stretch] = []
     for position, length in enumerate(lengths):
@@ -278,6 +307,7 @@ def _cut(dates: DateRange, dialect: str) -> tuple[tuple[Stretch, ...], dict[str,
             stretches.append(Stretch(position, position, regular))
     instants["after"] = dates.days + 1
     for number, stretch in enumerate(stretches):
+        instants[f"first_{number}"] = stretch.first + 1
         instants[f"begin_{number}"] = microseconds(starts[stretch.first])
         instants[f"end_{number}"] = starts[stretch.last + 1]
-    return tuple(stretches), instants
+    return tuple(stretch.regular for stretch in stretches), instants

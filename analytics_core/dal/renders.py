@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
-from sqlalchemy import Executable, Integer, case, cast, func, literal, null, select, union_all
+from sqlalchemy import Integer, SelectBase, case, cast, func, literal, null, select, union_all
 
 from analytics_core.dal.catalog import Catalog
 from analytics_core.dal.facets import DIGITS, digit, digit_of, digits, word
@@ -45,8 +45,8 @@ class RenderTallies:
 
 
 class RenderRepository:
-    def __init__(self, catalog: Catalog, questioner: Questioner, rollups: RollupRepository) -> None:
-        self._catalog, self._questioner, self._rollups = catalog, questioner, rollups
+    def __init__(self, questioner: Questioner[Catalog], rollups: RollupRepository) -> None:
+        self._questioner, self._rollups = questioner, rollups
 
     def tallies(self, scope: Scope, dates: DateRange) -> RenderTallies:
         """The renders of the range, all from one look at the table, so that every way of counting
@@ -57,7 +57,7 @@ class RenderRepository:
         rolled = self._rollups.rolled("renders", scope, dates)
         rows: list[tuple[Any, ...]] = []
         if rolled is None or rolled.gaps:
-            rows = self._questioner.ask(self._write, scope, dates, gaps_of(rolled))
+            rows = self._questioner.ask(write_tallies, scope, dates, gaps_of(rolled))
         for name, member, renders, *rest in rows:
             if name in dimensions:
                 dimensions[name].append((word(name, member), renders))
@@ -81,48 +81,47 @@ class RenderRepository:
         others = [f"render_{name}" for name in DIGITS if name != "status"]
         return self._rollups.sums(rolled, dates, by_day=["render_status"], in_all=others)
 
-    def _write(self, form: Form) -> Executable:
-        r = self._catalog.renders.c
-        took_time = r.processing_time > 0
-        sums = (
-            select(
-                r.facets,
-                # Sums of bigint become numeric, which PostgreSQL adds up slowly.
-                cast(func.count(), Integer).label("renders"),
-                func.sum(r.credits_cost).label("credits"),
-                cast(func.count(case((took_time, 1))), Integer).label("timed"),
-                func.sum(case((took_time, r.processing_time))).label("seconds"),
+
+def write_tallies(catalog: Catalog, form: Form) -> SelectBase:
+    r = catalog.renders.c
+    took_time = r.processing_time > 0
+    sums = (
+        select(
+            r.facets,
+            # Sums of bigint become numeric, which PostgreSQL adds up slowly.
+            cast(func.count(), Integer).label("renders"),
+            func.sum(r.credits_cost).label("credits"),
+            cast(func.count(case((took_time, 1))), Integer).label("timed"),
+            func.sum(case((took_time, r.processing_time))).label("seconds"),
+        )
+        .where(form.within(r.user_id))
+        .group_by(r.facets)
+    )
+    cells = form.each_day(sums, r.created_at).cte("cells").c
+    completed, failed = (
+        digit("status", cells.facets) == digit_of("status", status)
+        for status in (RenderStatus.COMPLETED, RenderStatus.FAILED)
+    )
+    by_day = [
+        func.sum(cells.credits),
+        *(
+            func.coalesce(func.sum(case((condition, amount))), 0)
+            for condition, amount in (
+                (completed, cells.renders),
+                (failed, cells.renders),
+                (completed, cells.timed),
+                (completed, cells.seconds),
             )
-            .where(form.within(r.user_id))
-            .group_by(r.facets)
-        )
-        cells = form.each_day(sums, r.created_at).cte("cells").c
-        completed, failed = (
-            digit("status", cells.facets) == digit_of("status", status)
-            for status in (RenderStatus.COMPLETED, RenderStatus.FAILED)
-        )
-        by_day = [
-            func.sum(cells.credits),
-            *(
-                func.coalesce(func.sum(case((condition, amount))), 0)
-                for condition, amount in (
-                    (completed, cells.renders),
-                    (failed, cells.renders),
-                    (completed, cells.timed),
-                    (completed, cells.seconds),
-                )
-            ),
-        ]
-        renders = func.sum(cells.renders)
-        by_facets = (
-            select(cells.facets, renders.label("renders")).group_by(cells.facets).subquery().c
-        )
-        # All dimensions at once: to plan a statement for each takes as long as adding up.
-        dimension, member = digits(by_facets.facets)
-        nothing = [null() for _ in by_day]
-        return union_all(
-            select(literal("day"), cells.day, renders, *by_day).group_by(cells.day),
-            select(dimension, member, func.sum(by_facets.renders), *nothing).group_by(
-                dimension, member
-            ),
-        )
+        ),
+    ]
+    renders = func.sum(cells.renders)
+    by_facets = select(cells.facets, renders.label("renders")).group_by(cells.facets).subquery().c
+    # All dimensions at once: to plan a statement for each takes as long as adding up.
+    dimension, member = digits(by_facets.facets)
+    nothing = [null() for _ in by_day]
+    return union_all(
+        select(literal("day"), cells.day, renders, *by_day).group_by(cells.day),
+        select(dimension, member, func.sum(by_facets.renders), *nothing).group_by(
+            dimension, member
+        ),
+    )

@@ -37,17 +37,17 @@ class Repositories:
     @classmethod
     def of(cls, database: Database, catalog: Catalog, kept: Kept | None) -> Repositories:
         """The repositories of a database; `kept` says where its rollups are, if there are any."""
-        questioner = Questioner(database, catalog)
+        questioner = Questioner(database, catalog, catalog)
         rollups = RollupRepository(kept, questioner, catalog)
         return cls(
             users=UserRepository(catalog, questioner),
-            renders=RenderRepository(catalog, questioner, rollups),
-            ledger=LedgerRepository(catalog, questioner, rollups),
-            api_calls=ApiCallRepository(catalog, questioner, rollups),
-            keys=ApiKeyRepository(catalog, questioner),
-            files=FileRepository(catalog, questioner, rollups),
-            projects=ProjectRepository(catalog, questioner, rollups),
-            activity=ActivityRepository(catalog, questioner),
+            renders=RenderRepository(questioner, rollups),
+            ledger=LedgerRepository(questioner, rollups),
+            api_calls=ApiCallRepository(questioner, rollups),
+            keys=ApiKeyRepository(questioner),
+            files=FileRepository(questioner, rollups),
+            projects=ProjectRepository(questioner, rollups),
+            activity=ActivityRepository(questioner),
             usage_tracking=UsageTrackingRepository(database, catalog),
             extent=ExtentRepository(database, catalog),
         )

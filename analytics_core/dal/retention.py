@@ -127,7 +127,7 @@ class RetentionRepository:
         with self._database.write() as transaction:
             transaction.execute(text(_FOLD.format(days=days)))
             transaction.commit()
-        cells = self._kept.cells.c
+        cells = self._kept.tables.cells.c
         start, end = (datetime.combine(day, time(), UTC) for day in (month, next_month))
         with self._database.write() as transaction:
             self._kept.take_turn(transaction)
@@ -139,7 +139,7 @@ class RetentionRepository:
                 return 0
             calls = transaction.scalar(text(f"SELECT count(*) FROM {partition}"))  # noqa: S608
             transaction.execute(
-                delete(self._kept.cells).where(
+                delete(self._kept.tables.cells).where(
                     cells.source == self._kept.source,
                     cells.dimension.in_(DIMENSIONS["api_calls"]),
                     and_(cells.start >= start, cells.start < end),

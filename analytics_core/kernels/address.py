@@ -6,6 +6,7 @@ import hashlib
 import importlib.util
 import json
 import os
+import re
 import site
 import socket
 import stat
@@ -127,7 +128,7 @@ def code_of(preloaded: Sequence[str]) -> str:
         installed.append(Path(site.getusersitepackages()))
     # Whatever is installed, renewed or removed changes the folder of packages itself.
     facts = [(str(folder), _changed(folder)) for folder in installed]
-    for package in sorted({module.partition(".")[0] for module in preloaded}):
+    for package in sorted({re.split("[.:]", name)[0] for name in preloaded}):
         spec = importlib.util.find_spec(package)
         for place in spec.submodule_search_locations or () if spec else ():
             if not any(Path(place).is_relative_to(folder) for folder in installed):

@@ -189,18 +189,26 @@ def main() -> None:
     sys.path.pop(0)
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     try:
-        for module in (*_OF_EVERY_KERNEL, *asked.preloaded):
-            importlib.import_module(module)
+        for name in (*_OF_EVERY_KERNEL, *asked.preloaded):
+            _prepare(name)
         known = KnownModules()
         for asking in (ipykernel.ipkernel, IPython.core.shellapp):
             vars(asking)["sys"] = known
         check({0, 1, 2, asked.folder})
-    except (ImportError, Unsafe) as refused:
+    except (ImportError, AttributeError, Unsafe) as refused:
         sys.exit(str(refused))
     birth = _serve(asked)
     if birth is not None:
         gc.enable()
         live(birth)
+
+
+def _prepare(name: str) -> None:
+    """Import a module, or call the function of one, as in `package.module:function`."""
+    module, _, function = name.partition(":")
+    found = importlib.import_module(module)
+    if function:
+        getattr(found, function)()
 
 
 def _serve(asked: argparse.Namespace) -> Birth | None:

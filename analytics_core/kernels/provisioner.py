@@ -30,7 +30,9 @@ class NurseryProvisioner(LocalProvisioner):
     """
 
     preloaded: List[str] = List(
-        Unicode(), help="The modules that kernels find imported, ipykernel's own aside."
+        Unicode(),
+        help="The modules that kernels find imported, ipykernel's own aside, and functions that"
+        " were called before they were forked, as `module:function`.",
     ).tag(config=True)
     idle: Float[float, float] = Float(
         300.0, help="How many seconds a nursery waits for somebody to use it before it ends."

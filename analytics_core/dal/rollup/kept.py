@@ -28,10 +28,9 @@ OWN = 0
 
 
 @dataclass(frozen=True)
-class Kept:
-    """The tables of rollups in one database, and the number of the database they come from."""
+class RollupTables:
+    """The tables of rollups, and the number of the database they come from."""
 
-    database: Database
     source: int
     users: Table
     cells: Table
@@ -40,25 +39,49 @@ class Kept:
     nouns: Table | None = None
 
     @classmethod
-    def own(cls, database: Database) -> Kept:
+    def own(cls) -> RollupTables:
         tables = Base.metadata.tables
         rows = (RolledUserRow, RollupCellRow, RollupMarkRow)
-        return cls(database, OWN, *(tables[row.__tablename__] for row in rows))
+        return cls(OWN, *(tables[row.__tablename__] for row in rows))
 
     @classmethod
-    def apart(cls, state: Database, source: int) -> Kept:
+    def apart(cls, source: int) -> RollupTables:
         tables = StateBase.metadata.tables
         rows = (FollowedUserRow, FollowedCellRow, FollowedMarkRow, FollowedNounRow)
-        return cls(state, source, *(tables[row.__tablename__] for row in rows))
+        return cls(source, *(tables[row.__tablename__] for row in rows))
 
     @property
     def is_apart(self) -> bool:
         """Whether the rows are in another database than their rollups."""
         return self.source != OWN
 
+
+@dataclass(frozen=True)
+class Kept:
+    """The database that keeps rollups, and their tables in it."""
+
+    database: Database
+    tables: RollupTables
+
+    @classmethod
+    def own(cls, database: Database) -> Kept:
+        return cls(database, RollupTables.own())
+
+    @classmethod
+    def apart(cls, state: Database, source: int) -> Kept:
+        return cls(state, RollupTables.apart(source))
+
+    @property
+    def source(self) -> int:
+        return self.tables.source
+
+    @property
+    def is_apart(self) -> bool:
+        return self.tables.is_apart
+
     def counts(self) -> tuple[int, int]:
         """How many users are kept, and how many of their days are marked."""
-        u, m = self.users.c, self.marks.c
+        u, m = self.tables.users.c, self.tables.marks.c
         users = select(func.count(u.user_id.distinct())).where(u.source == self.source)
         is_theirs = exists().where(u.source == m.source, u.noun == m.noun, u.user_id == m.user_id)
         days = select(m.noun, m.user_id, m.day).where(m.source == self.source, is_theirs)
@@ -81,7 +104,7 @@ class Kept:
         """Wait until nobody refreshes; nobody else does until the transaction is over."""
         if self.database.dialect == "postgresql":
             # Writers of marks are not in the way; SQLite has one writer at a time in any case.
-            lock = f"LOCK TABLE {self.marks.name} IN SHARE UPDATE EXCLUSIVE MODE"
+            lock = f"LOCK TABLE {self.tables.marks.name} IN SHARE UPDATE EXCLUSIVE MODE"
             connection.execute(text(f"SET LOCAL lock_timeout = '{PATIENCE_SECONDS}s'"))
             connection.execute(text(lock))
 
@@ -93,9 +116,9 @@ def settled(looked_at: datetime, follow: Follow) -> date:
 
 def settled_until(connection: Connection, kept: Kept, catalog: Catalog, noun: str) -> date:
     """The first UTC day that is not read from cells; there is none in our own tables."""
-    if kept.nouns is None:
+    if kept.tables.nouns is None:
         return date.max
-    n = kept.nouns.c
+    n = kept.tables.nouns.c
     known = select(n.looked_at).where(n.source == kept.source, n.noun == noun)
     looked_at = connection.execute(known).scalar()
     return settled(looked_at, catalog.follows[noun]) if looked_at else date.min

@@ -2,51 +2,35 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from functools import lru_cache
 from itertools import pairwise, product
 from typing import Any
 
-from sqlalchemy import (
-    ColumnElement,
-    Executable,
-    Integer,
-    Select,
-    String,
-    and_,
-    case,
-    func,
-    literal_column,
-    null,
-    select,
-    union_all,
-)
-
 from analytics_core.dal.catalog import Catalog, own_catalog
-from analytics_core.dal.listed import listed, parameters_of
-from analytics_core.dal.question import NO_GAPS, Form, Gaps, Questioner
+from analytics_core.dal.listed import parameters_of
+from analytics_core.dal.question import NO_GAPS, Gaps, Questioner, Writer
+from analytics_core.dal.rollup.cells import (
+    PIECES,
+    PROJECTS,
+    Rollups,
+    new_projects,
+    write_counts,
+    write_marked,
+    write_renders_of_new_projects,
+    write_sums,
+)
 from analytics_core.dal.rollup.covering import covering
 from analytics_core.dal.rollup.kept import Kept, settled
 from analytics_core.dal.rollup.sets import QUARTER, WIDTHS, stretches
-from analytics_core.dal.tables import UtcInstant
 from analytics_core.model.daterange import DateRange
 from analytics_core.model.scope import Scope
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _ONE_DAY = timedelta(days=1)
 _EVER = datetime(1, 1, 1, tzinfo=UTC)
-_PROJECTS: Mapping[str, Any] = {"id": String()}
-# Which cells are read; `part` is the number of the dimension and part that they add up to.
-_PIECES: Mapping[str, Any] = {
-    "dimension": String(),
-    "width": Integer(),
-    "start": UtcInstant(),
-    "until": UtcInstant(),
-    "sign": Integer(),
-    "part": Integer(),
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,21 +85,18 @@ def touched_days(dates: DateRange) -> tuple[date, date]:
     return first, last + _ONE_DAY
 
 
-def new_projects(catalog: Catalog, form: Form) -> Select[str]:
-    """The ids of projects created in the range."""
-    p = catalog.projects.c
-    return select(p.id).where(form.within(p.user_id), form.during(p.created_at))
-
-
 class RollupRepository:
     """The cells of rolled users; nobody is rolled where nothing is kept.
 
     `source` asks the database whose rows they are, and `catalog` is of it.
     """
 
-    def __init__(self, kept: Kept | None, source: Questioner, catalog: Catalog) -> None:
+    def __init__(self, kept: Kept | None, source: Questioner[Catalog], catalog: Catalog) -> None:
         self._kept, self._source, self._catalog = kept, source, catalog
-        self._questioner = Questioner(kept.database, own_catalog()) if kept else None
+        self._questioner: Questioner[Rollups] | None = None
+        if kept:
+            rollups = Rollups(kept.tables, catalog)
+            self._questioner = Questioner(kept.database, own_catalog(), rollups)
 
     def rolled(
         self, noun: str, scope: Scope, dates: DateRange, *, since_ever: bool = False
@@ -141,12 +122,14 @@ class RollupRepository:
             gaps.append((datetime.combine(settled_until, time(), UTC), dates.end + _ONE_DAY))
         return Rolled(noun, scope.only_user, tuple(gaps))
 
-    def _marked(self, questioner: Questioner, scope: Scope) -> dict[str, list[tuple[Any, Any]]]:
+    def _marked(
+        self, questioner: Questioner[Rollups], scope: Scope
+    ) -> dict[str, list[tuple[Any, Any]]]:
         """Of each noun that a user has in cells, the days marked, and until when it is followed."""
 
         def ask() -> dict[str, list[tuple[Any, Any]]]:
             marked: dict[str, list[tuple[Any, Any]]] = {}
-            for noun, day, looked_at in questioner.ask(self._write_marked, scope):
+            for noun, day, looked_at in questioner.ask(write_marked, scope):
                 marked.setdefault(noun, []).append((day, looked_at))
             return marked
 
@@ -173,7 +156,7 @@ class RollupRepository:
             *(rolled.gaps, dates, self._here.database.dialect),
             *map(tuple, (by_day, by_date, in_all, before)),
         )
-        write = self._write_counts if only_counts else self._write_sums
+        write = write_counts if only_counts else write_sums
         return [
             CellSum(parts[number][0], parts[number][1], member, *amounts)
             for number, member, *amounts in self._ask(write, rolled, dates, **pieces)
@@ -188,11 +171,11 @@ class RollupRepository:
         dialect = self._here.database.dialect
         if self._here.is_apart:
             scope = Scope.user(rolled.user_id)
-            rows = self._source.ask(self._write_new_projects, scope, dates)
-            ids = parameters_of("projects", _PROJECTS, rows, dialect)
+            rows = self._source.ask(new_projects, scope, dates)
+            ids = parameters_of("projects", PROJECTS, rows, dialect)
         pieces, _ = _pieces(rolled.gaps, dates, dialect, in_all=("render_project",))
-        gaps = gaps_of(rolled) if self.tells_gaps else NO_GAPS
-        write = self._write_renders_of_new_projects
+        gaps = gaps_of(rolled) if rolled.gaps and self.tells_gaps else NO_GAPS
+        write = write_renders_of_new_projects
         [[count]] = self._ask(write, rolled, dates, gaps, **pieces, **ids)
         return int(count)
 
@@ -202,86 +185,15 @@ class RollupRepository:
         return not self._here.is_apart
 
     def _ask(
-        self, write: Any, rolled: Rolled, dates: DateRange, gaps: Gaps = NO_GAPS, **more: Any
+        self,
+        write: Writer[Rollups],
+        rolled: Rolled,
+        dates: DateRange,
+        gaps: Gaps = NO_GAPS,
+        **more: Any,
     ) -> list[tuple[Any, ...]]:
         assert self._questioner is not None  # noqa: S101 - nothing is rolled without it
         return self._questioner.ask(write, Scope.user(rolled.user_id), dates, gaps, **more)
-
-    # --- statements ---
-
-    def _write_marked(self, form: Form) -> Executable:
-        kept = self._here
-        u, m = kept.users.c, kept.marks.c
-        is_theirs = and_(m.source == u.source, m.noun == u.noun, m.user_id == u.user_id)
-        found = kept.users.outerjoin(kept.marks, is_theirs)
-        looked_at: ColumnElement[Any] = null()
-        if kept.nouns is not None:
-            n = kept.nouns.c
-            found = found.join(kept.nouns, and_(n.source == u.source, n.noun == u.noun))
-            looked_at = n.looked_at
-        return (
-            select(u.noun, m.day, looked_at)
-            .select_from(found)
-            .where(u.source == kept.source, form.within(u.user_id))
-            .distinct()
-        )
-
-    def _write_sums(self, form: Form) -> Executable:
-        c = self._cells(form)
-        return self._added_up(c, c.count, c.amount, c.timed, c.seconds)
-
-    def _write_counts(self, form: Form) -> Executable:
-        c = self._cells(form)
-        return self._added_up(c, c.count)
-
-    @staticmethod
-    def _added_up(cells: Any, *measures: ColumnElement[Any]) -> Executable:
-        members = (cells.part, cells.member)
-        return (
-            select(*members, *(func.sum(cells.sign * measure) for measure in measures))
-            .group_by(*members)
-            .having(func.sum(cells.sign * cells.count) != 0)
-        )
-
-    def _write_renders_of_new_projects(self, form: Form) -> Executable:
-        c = self._cells(form)
-        renders: Any = select(c.member, (c.sign * c.count).label("count"))
-        if form.with_gaps:
-            r = self._catalog.renders.c
-            rows = select(r.project_id, literal_column("1"))
-            renders = union_all(
-                renders, rows.where(form.within(r.user_id), form.during(r.created_at))
-            )
-        projects = (
-            select(listed("projects", _PROJECTS, form.dialect).c.id)
-            if self._here.is_apart
-            else new_projects(self._catalog, form)
-        )
-        each = renders.subquery().c
-        # Within the sum, so that the projects are hashed once instead of looked up for each cell.
-        counted = case((each.member.in_(projects), each["count"]), else_=0)
-        return select(func.coalesce(func.sum(counted), 0))
-
-    def _write_new_projects(self, form: Form) -> Executable:
-        return new_projects(self._catalog, form)
-
-    def _cells(self, form: Form) -> Any:
-        """The cells of the pieces that come with a question, each piece one stretch of an index."""
-        pieces = listed("pieces", _PIECES, form.dialect)
-        c, p = self._here.cells.c, pieces.c
-        cells = select(c.member, c.count, c.amount, c.timed, c.seconds).where(
-            c.source == self._here.source,
-            form.within(c.user_id),
-            c.dimension == p.dimension,
-            c.width == p.width,
-            c.start >= p.start,
-            c.start < p.until,
-        )
-        if form.dialect == "postgresql":
-            # Piece by piece: a planner cannot know how short they are, and would read all cells.
-            each = cells.offset(0).lateral("cells")
-            return select(p.sign, p.part, *each.c).subquery().c
-        return cells.add_columns(p.sign, p.part).subquery().c
 
     @property
     def _here(self) -> Kept:
@@ -324,7 +236,7 @@ def _pieces(
             for piece in covering(part.start, part.until, gaps, WIDTHS[dimension]):
                 rows.append((dimension, *piece, len(parts)))
             parts.append((dimension, part))
-    return parameters_of("pieces", _PIECES, rows, dialect), parts
+    return parameters_of("pieces", PIECES, rows, dialect), parts
 
 
 def _days(dates: DateRange) -> list[Part]:

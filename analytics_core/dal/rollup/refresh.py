@@ -103,7 +103,7 @@ class RollupRefresh:
             if is_marking(transaction):
                 return
             start_marking(transaction)
-            for table in (kept.users, kept.cells, kept.marks):
+            for table in (kept.tables.users, kept.tables.cells, kept.tables.marks):
                 transaction.execute(delete(table))
             for noun in FACTS:
                 self._add_marks(transaction, noun, [(ANYBODY, _NO_DAY)])
@@ -113,15 +113,15 @@ class RollupRefresh:
         self, transaction: Connection, noun: str, marks: Iterable[tuple[str, date]]
     ) -> None:
         rows = [(self._kept.source, noun, user_id, day) for user_id, day in marks]
-        self._insert(transaction, self._kept.marks, _MARK, rows)
+        self._insert(transaction, self._kept.tables.marks, _MARK, rows)
 
     # --- what a product's tables have changed ---
 
     def _follow(self, noun: str, follow: Follow) -> None:
         """Mark what may have changed since the table was looked at last."""
         kept = self._kept
-        assert kept.nouns is not None  # noqa: S101 - what is apart is followed
-        n = kept.nouns.c
+        assert kept.tables.nouns is not None  # noqa: S101 - what is apart is followed
+        n = kept.tables.nouns.c
         is_it = and_(n.source == kept.source, n.noun == noun)
         with kept.refreshing() as transaction:
             known = transaction.execute(select(*n).where(is_it)).mappings().first()
@@ -134,9 +134,9 @@ class RollupRefresh:
                 reconciled_at = known["reconciled_at"]
                 window = known["looked_at"] - timedelta(days=follow.settles_days + 1)
                 self._mark_changes(transaction, noun, known["seen_until"] - _OVERLAP, window)
-            transaction.execute(delete(kept.nouns).where(is_it))
+            transaction.execute(delete(kept.tables.nouns).where(is_it))
             transaction.execute(
-                insert(kept.nouns),
+                insert(kept.tables.nouns),
                 {
                     "source": kept.source,
                     "noun": noun,
@@ -163,7 +163,7 @@ class RollupRefresh:
         self._add_marks(transaction, noun, sorted(found))
 
     def _mark_everything(self, transaction: Connection, noun: str) -> None:
-        u = self._kept.users.c
+        u = self._kept.tables.users.c
         rolled = select(u.user_id).where(u.source == self._kept.source, u.noun == noun)
         for user_id in transaction.execute(rolled).scalars().all():
             self._mark(transaction, noun, user_id)
@@ -174,7 +174,7 @@ class RollupRefresh:
         self, transaction: Connection, noun: str, since: datetime | None = None
     ) -> list[tuple[str, date]]:
         """Users and days that have cells, whose rows may have gone."""
-        c = self._kept.cells.c
+        c = self._kept.tables.cells.c
         days = (
             select(c.user_id, utc_date(c.start, self._kept.database.dialect))
             .where(c.source == self._kept.source, c.dimension.in_(DIMENSIONS[noun]), c.width == DAY)
@@ -188,7 +188,7 @@ class RollupRefresh:
 
     def _looked_for(self, noun: str) -> Iterator[list[str]]:
         """Users who may have become worth it, some at a time."""
-        m, u = self._kept.marks.c, self._kept.users.c
+        m, u = self._kept.tables.marks.c, self._kept.tables.users.c
         rolled = exists().where(u.source == m.source, u.noun == m.noun, u.user_id == m.user_id)
         marked = (
             select(m.user_id)
@@ -217,7 +217,7 @@ class RollupRefresh:
     def _roll(self, noun: str, user_ids: list[str]) -> int:
         """Make those of the users rolled that are worth it, all their days marked."""
         kept = self._kept
-        m, u = kept.marks.c, kept.users.c
+        m, u = kept.tables.marks.c, kept.tables.users.c
         with kept.refreshing() as transaction:
             known = self._catalog.users.c.id.type
             ids = [one for one in user_ids if one and self._catalog.may_be_id(one, known)]
@@ -227,7 +227,7 @@ class RollupRefresh:
             is_one = and_(u.source == kept.source, u.noun == noun, u.user_id.in_(user_ids))
             rolled = set(transaction.execute(select(u.user_id).where(is_one)).scalars())
             transaction.execute(
-                delete(kept.marks).where(
+                delete(kept.tables.marks).where(
                     m.source == kept.source,
                     m.noun == noun,
                     m.user_id.in_([one for one in user_ids if one not in rolled]),
@@ -236,7 +236,7 @@ class RollupRefresh:
             new = sorted(set(heavy) - rolled)
             for user_id in new:
                 transaction.execute(
-                    insert(kept.users),
+                    insert(kept.tables.users),
                     {"source": kept.source, "noun": noun, "user_id": user_id},
                 )
                 self._mark(transaction, noun, user_id)
@@ -257,14 +257,15 @@ class RollupRefresh:
     def _count(self) -> None:
         """Let the planner know at once what there is; later on, it notices by itself."""
         with self._kept.database.write() as transaction:
-            for table in (self._kept.users, self._kept.cells, self._kept.marks):
+            tables = self._kept.tables
+            for table in (tables.users, tables.cells, tables.marks):
                 transaction.execute(text(f"ANALYZE {table.name}"))
             transaction.commit()
 
     # --- their days ---
 
     def _marked(self) -> list[tuple[str, str]]:
-        m, u = self._kept.marks.c, self._kept.users.c
+        m, u = self._kept.tables.marks.c, self._kept.tables.users.c
         marked = (
             select(m.noun, m.user_id)
             .where(m.source == self._kept.source)
@@ -279,7 +280,7 @@ class RollupRefresh:
     def _renew(self, noun: str, user_id: str) -> int:
         """Renew the first days of a user that are marked; how many they were."""
         kept = self._kept
-        m, c = kept.marks.c, kept.cells.c
+        m, c = kept.tables.marks.c, kept.tables.cells.c
         with kept.refreshing() as transaction:
             is_theirs = and_(m.source == kept.source, m.noun == noun, m.user_id == user_id)
             first = select(m.day).where(is_theirs).distinct().order_by(m.day).limit(_DAYS_AT_ONCE)
@@ -288,7 +289,7 @@ class RollupRefresh:
                 return 0
             gaps = stretches(days)
             transaction.execute(
-                delete(kept.cells).where(
+                delete(kept.tables.cells).where(
                     c.source == kept.source,
                     c.user_id == user_id,
                     c.dimension.in_(DIMENSIONS[noun]),
@@ -296,7 +297,7 @@ class RollupRefresh:
                 )
             )
             self._add_cells(transaction, noun, user_id, gaps)
-            transaction.execute(delete(kept.marks).where(is_theirs, m.day.in_(days)))
+            transaction.execute(delete(kept.tables.marks).where(is_theirs, m.day.in_(days)))
             transaction.commit()
         return len(days)
 
@@ -309,13 +310,13 @@ class RollupRefresh:
     ) -> None:
         statement, parameters = self._recomputation.of(noun, user_id, gaps)
         if not self._kept.is_apart:
-            added = insert(self._kept.cells).from_select(CELL, statement)
+            added = insert(self._kept.tables.cells).from_select(CELL, statement)
             transaction.execute(added, parameters)
             return
         with self._source.read() as connection:
             portions = connection.execution_options(yield_per=_CELLS_AT_ONCE)
             for portion in portions.execute(statement, parameters).partitions():
-                self._insert(transaction, self._kept.cells, CELL, portion)
+                self._insert(transaction, self._kept.tables.cells, CELL, portion)
 
     def _insert(
         self,

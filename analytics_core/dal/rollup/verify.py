@@ -71,7 +71,7 @@ class RollupVerification:
         yield from chosen
 
     def _stretches(self) -> Iterator[tuple[str, str, list[date]]]:
-        u = self._kept.users.c
+        u = self._kept.tables.users.c
         rolled = (
             select(u.noun, u.user_id)
             .where(u.source == self._kept.source)
@@ -86,7 +86,7 @@ class RollupVerification:
 
     def _ends(self, noun: str, user_id: str) -> list[date | None]:
         """The first and last days of which there are rows or cells."""
-        c = self._kept.cells.c
+        c = self._kept.tables.cells.c
         start = utc_date(c.start, self._kept.database.dialect)
         cells = select(func.min(start), func.max(start)).where(
             c.source == self._kept.source,
@@ -113,7 +113,7 @@ class RollupVerification:
     def _both(self, noun: str, user_id: str, days: list[date]) -> tuple[_Cells, _Cells]:
         """The cells of the days as they are kept and as they should be, in one snapshot."""
         kept = self._kept
-        c, m = kept.cells.c, kept.marks.c
+        c, m = kept.tables.cells.c, kept.tables.marks.c
         with kept.database.read() as connection:
             marked = connection.execute(
                 select(m.day).where(m.source == kept.source, m.noun == noun, m.user_id == user_id)

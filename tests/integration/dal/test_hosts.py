@@ -161,6 +161,18 @@ def test_naive_timestamps_are_utc_whatever_the_server_thinks(host: str, attach: 
     assert renders.by_day == (1, 0)
 
 
+def test_no_number_depends_on_the_servers_zone(host: str, attach: Attach) -> None:
+    before = attach(host).get_analytics_data(None, "2026-10", zone="UTC")
+    execute(
+        host,
+        # Naive instants beside some with a zone, within one table and among several.
+        "ALTER TABLE renders ALTER created_at TYPE timestamptz USING created_at AT TIME ZONE 'UTC'",
+        "DO $$ BEGIN EXECUTE format('ALTER DATABASE %I SET timezone = ''Asia/Tokyo''',"
+        " current_database()); END $$",
+    )
+    assert attach(host).get_analytics_data(None, "2026-10", zone="UTC").current == before.current
+
+
 def test_nothing_is_created_and_no_sequence_moved(host: str, attach: Attach) -> None:
     objects = text(
         "SELECT oid::text FROM pg_class UNION ALL SELECT oid::text FROM pg_proc"
