@@ -86,8 +86,8 @@ class ApiCallRepository:
         renders = self._rollups.rolled("renders", scope, dates)
         rolled_calls, rolled_dates = self._rolled_calls(calls, dates)
         every_day = len(rolled_dates) == (end - first).days
-        if calls and not calls.gaps and every_day:
-            # Nothing is left to tell, and other sources do not count.
+        if calls and every_day:
+            # No day of it lies in a gap, and other sources do not count.
             return rolled_calls
         cells: dict[str, list[tuple[Any, ...]]] = {}
         if calls:
