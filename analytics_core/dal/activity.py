@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import SelectBase, func, select
+from sqlalchemy import SelectBase, func, null, select, union_all
 
 from analytics_core.dal.catalog import Catalog
 from analytics_core.dal.question import Form, Questioner
@@ -36,16 +36,20 @@ class ActivityRepository:
     def __init__(self, questioner: Questioner[Catalog]) -> None:
         self._questioner = questioner
 
-    def tallies(self, scope: Scope, dates: DateRange) -> list[ActivityTally]:
-        """All logins and sign-ups there ever were."""
-        return [ActivityTally(*row) for row in self._questioner.ask(write_tallies, scope, dates)]
-
-    def account_dates(self, scope: Scope) -> AccountDates:
-        return AccountDates(*self._questioner.ask(write_account_dates, scope)[0])
+    def tallies(self, scope: Scope, dates: DateRange) -> tuple[list[ActivityTally], AccountDates]:
+        """All logins and sign-ups there ever were, and what the accounts themselves say."""
+        tallies: list[ActivityTally] = []
+        accounts = AccountDates(None, None)
+        for *tally, created_at, last_login_at in self._questioner.ask(write_tallies, scope, dates):
+            if tally[0] is None:
+                accounts = AccountDates(created_at, last_login_at)
+            else:
+                tallies.append(ActivityTally(*tally))
+        return tallies, accounts
 
 
 def write_tallies(catalog: Catalog, form: Form) -> SelectBase:
-    a = catalog.account_activity.c
+    a, u = catalog.account_activity.c, catalog.users.c
     events = (
         select(
             a.event,
@@ -60,11 +64,12 @@ def write_tallies(catalog: Catalog, form: Form) -> SelectBase:
         .subquery()
         .c
     )
-    return select(events.event, events.day, func.count(), func.max(events.created_at)).group_by(
-        events.event, events.day
+    # Apart from those of events: a product's tables need not agree on what an instant is.
+    dates = (func.min(u.created_at), func.max(u.last_login_at))
+    tally = (events.event, events.day, func.count(), func.max(events.created_at))
+    return union_all(
+        select(*tally, *(null().cast(one.type) for one in dates)).group_by(
+            events.event, events.day
+        ),
+        select(*(null().cast(one.type) for one in tally), *dates).where(form.within(u.id)),
     )
-
-
-def write_account_dates(catalog: Catalog, form: Form) -> SelectBase:
-    u = catalog.users.c
-    return select(func.min(u.created_at), func.max(u.last_login_at)).where(form.within(u.id))

@@ -7,8 +7,9 @@ has a source is asked of the whole UTC day, so that ranges which cut through it 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import UTC, date, datetime, time, timedelta
+from functools import lru_cache
 from typing import Any, NamedTuple
 
 from sqlalchemy import (
@@ -33,11 +34,12 @@ from sqlalchemy.types import TypeEngine
 
 from analytics_core.dal.catalog import Catalog
 from analytics_core.dal.days import utc_date
-from analytics_core.dal.listed import listed, parameters_of
-from analytics_core.dal.question import Form, Questioner
+from analytics_core.dal.listed import array_text, listed, parameters_of
+from analytics_core.dal.question import Form, Questioner, Whose, fitting
 from analytics_core.dal.rollup.reading import (
     Rolled,
     RollupRepository,
+    days_by_date,
     gaps_of,
     touched_days,
 )
@@ -46,6 +48,8 @@ from analytics_core.model.scope import Scope
 from analytics_core.model.vocabulary import ApiSource
 
 _DAY = timedelta(days=1)
+# The stretches that days and UTC midnights cut a range into, by number from 1.
+_PARTS: Mapping[str, TypeEngine[Any]] = {"number": Integer(), "day": Integer(), "date": Date()}
 # What comes out of rollup cells, for the question which source is best for a UTC day.
 _CELLS: Mapping[str, Mapping[str, TypeEngine[Any]]] = {
     "rolled_dates": {"date": Date()},
@@ -81,16 +85,16 @@ class ApiCallRepository:
         calls = self._rollups.rolled("api_calls", scope, dates)
         renders = self._rollups.rolled("renders", scope, dates)
         rolled_calls, rolled_dates = self._rolled_calls(calls, dates)
+        every_day = len(rolled_dates) == (end - first).days
+        if calls and every_day:
+            # No day of it lies in a gap, and other sources do not count.
+            return rolled_calls
         cells: dict[str, list[tuple[Any, ...]]] = {}
         if calls:
             cells["rolled_dates"] = [(one,) for one in sorted(rolled_dates)]
         if renders:
             # Where every day has recorded calls, renders stand for none.
-            cells["rolled_plugin"] = (
-                self._rolled_plugin(renders, dates)
-                if len(rolled_dates) < (end - first).days
-                else []
-            )
+            cells["rolled_plugin"] = [] if every_day else self._rolled_plugin(renders, dates)
         dialect = self._questioner.dialect
         listings = [
             parameters_of(name, _CELLS[name], rows, dialect) for name, rows in cells.items()
@@ -105,8 +109,10 @@ class ApiCallRepository:
             last=dates.last,
             touched_first=first,
             touched_end=end,
+            touched_days=(end - first).days,
             touched_start=touched_start,
             touched_until=touched_until,
+            **(_parts(dates) if dialect == "postgresql" else {}),
             **{name: value for listing in listings for name, value in listing.items()},
         )
         return [*(ApiTally(*row) for row in answers), *rolled_calls]
@@ -152,7 +158,7 @@ def write_tallies(catalog: Catalog, form: Form) -> SelectBase:
         days.append(_rolled_dates(catalog, form))
     recorded_days = union_all(*days).cte("recorded_days")
     stored = _stored_days(catalog, form)
-    plugin = _plugin_renders(catalog, form)
+    plugin = _plugin_renders(catalog, form, recorded_days)
 
     unrecorded = ~_has_day(recorded_days, plugin.c.user_id, plugin.c.date)
     inferred = unrecorded & ~_has_day(stored, plugin.c.user_id, plugin.c.date)
@@ -189,22 +195,14 @@ def _rolled_dates(catalog: Catalog, form: Form) -> Select[Any]:
 def _recorded(catalog: Catalog, form: Form) -> CTE:
     """The recorded calls of all touched days, counted by everything that is asked of them."""
     a = catalog.api_calls.c
-    calls = (
-        select(
-            form.day_number(a.occurred_at).label("day"),
-            form.owner(a.user_id).label("user_id"),
-            utc_date(a.occurred_at, form.dialect).label("date"),
-            *(a.method, a.route, a.status_code, a.platform),
-        )
-        .where(
-            form.within(a.user_id),
-            a.occurred_at >= bindparam("touched_start"),
-            a.occurred_at < bindparam("touched_until"),
-            form.unless_rolled(a.occurred_at),
-        )
-        .subquery()
+    touched = (
+        form.within(a.user_id),
+        a.occurred_at >= bindparam("touched_start"),
+        a.occurred_at < bindparam("touched_until"),
+        form.unless_rolled(a.occurred_at),
     )
-    return select(*calls.c, func.count().label("calls")).group_by(*calls.c).cte("recorded_calls")
+    members = (a.method, a.route, a.status_code, a.platform)
+    return _counted(form, a.occurred_at, a.user_id, members, touched).cte("recorded_calls")
 
 
 def _durations(catalog: Catalog, form: Form) -> Select[Any, Any, Any]:
@@ -233,24 +231,20 @@ def _stored_days(catalog: Catalog, form: Form) -> CTE:
     )
 
 
-def _plugin_renders(catalog: Catalog, form: Form) -> CTE:
+def _plugin_renders(catalog: Catalog, form: Form, recorded_days: CTE) -> CTE:
     r = catalog.renders.c
-    renders = (
-        select(
-            form.day_number(r.created_at).label("day"),
-            form.owner(r.user_id).label("user_id"),
-            utc_date(r.created_at, form.dialect).label("date"),
-            r.source_platform.label("platform"),
-        )
-        .where(
-            form.within(r.user_id),
-            form.during(r.created_at),
-            # Spelled out, not bound: only so does the partial index match.
-            r.source_platform != literal_column("''"),
-        )
-        .subquery()
-    )
-    counted = select(*renders.c, func.count().label("calls")).group_by(*renders.c)
+    from_plugins = [
+        form.within(r.user_id),
+        form.during(r.created_at),
+        # Spelled out, not bound: only so does the partial index match.
+        r.source_platform != literal_column("''"),
+    ]
+    if form.whose is Whose.ONE:
+        # Where every day has recorded calls, renders stand for none and need not be read.
+        days = select(func.count(recorded_days.c.date.distinct())).scalar_subquery()
+        from_plugins.append(days < bindparam("touched_days"))
+    platform = r.source_platform.label("platform")
+    counted = _counted(form, r.created_at, r.user_id, (platform,), from_plugins)
     if not form.is_rolled("renders"):
         return counted.cte("plugin_renders")
     rolled = listed("rolled_plugin", _CELLS["rolled_plugin"], form.dialect).c
@@ -258,6 +252,40 @@ def _plugin_renders(catalog: Catalog, form: Form) -> CTE:
     cells = select(rolled.day, owner, rolled.date, rolled.platform, rolled.calls)
     parts = [cells] if "renders" in form.in_cells else [counted, cells]
     return union_all(*parts).cte("plugin_renders")
+
+
+@lru_cache(maxsize=128)
+def _parts(dates: DateRange) -> dict[str, Any]:
+    """The parameters of `_counted` on PostgreSQL."""
+    parts = days_by_date(dates)
+    rows = [(number, part.day, part.date) for number, part in enumerate(parts, 1)]
+    cuts = fitting({"cuts": array_text(part.start for part in parts)})
+    return {**cuts, **parameters_of("parts", _PARTS, rows, "postgresql")}
+
+
+def _counted(
+    form: Form,
+    instant: ColumnElement[datetime],
+    user_id: ColumnElement[str],
+    members: Iterable[ColumnElement[Any]],
+    conditions: Iterable[ColumnElement[bool]],
+) -> Select[Any]:
+    """How many rows there are of each day, user, UTC date and what else tells them apart."""
+    owner = form.owner(user_id).label("user_id")
+    if form.dialect != "postgresql":
+        date_ = utc_date(instant, form.dialect).label("date")
+        rows = select(form.day_number(instant).label("day"), owner, date_, *members)
+        one_by_one = rows.where(*conditions).subquery().c
+        return select(*one_by_one, func.count().label("calls")).group_by(*one_by_one)
+    # One number tells day and date: both of each row would cost as much as all the rest of it.
+    number = form.number(instant, "cuts").label("number")
+    one_by_one = select(number, owner, *members).where(*conditions).subquery().c
+    groups = select(*one_by_one, func.count().label("calls")).group_by(*one_by_one).subquery().c
+    parts = listed("parts", _PARTS, form.dialect).c
+    others = [column for name, column in groups.items() if name not in ("number", "user_id")]
+    return select(parts.day, groups.user_id, parts.date, *others).where(
+        groups.number == parts.number
+    )
 
 
 def _has_day(

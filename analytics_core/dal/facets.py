@@ -10,7 +10,16 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, TypeAlias
 
-from sqlalchemy import ColumnElement, SmallInteger, case, literal_column
+from sqlalchemy import (
+    ColumnElement,
+    Integer,
+    SmallInteger,
+    String,
+    case,
+    literal_column,
+    select,
+    union_all,
+)
 
 from analytics_core.model.vocabulary import Platform, Quality, RenderStatus, RenderType
 
@@ -53,6 +62,17 @@ def digit(dimension: str, number: ColumnElement[int]) -> ColumnElement[int]:
     return shifted % 10
 
 
+def digits(number: ColumnElement[int]) -> tuple[ColumnElement[str], ColumnElement[int]]:
+    """Dimension and digit of a number, as columns of a row for each of its dimensions."""
+    # Not VALUES, of which SQLAlchemy keeps no compiled statement.
+    places = (
+        select(_spelled(dimension).label("dimension"), _number(10**position).label("place"))
+        for position, dimension in enumerate(DIGITS)
+    )
+    each = union_all(*places).subquery("dimensions").c
+    return each.dimension, number // each.place % 10
+
+
 def digit_of(dimension: str, word: str) -> int:
     """The digit that stands for a word."""
     return DIGITS[dimension].index(word) + 1
@@ -66,8 +86,8 @@ def word(dimension: str, digit: int) -> str | None:
 
 def _spelled(text: str) -> ColumnElement[str]:
     # A generated column takes no parameters; these are our own words.
-    return literal_column(f"'{text}'")
+    return literal_column(f"'{text}'", String)
 
 
 def _number(value: int) -> ColumnElement[int]:
-    return literal_column(str(value))
+    return literal_column(str(value), Integer)

@@ -47,16 +47,11 @@ class LedgerRepository:
 
 def write_tallies(catalog: Catalog, form: Form) -> SelectBase:
     t = catalog.credit_transactions.c
-    entries = (
-        select(
-            form.day_number(t.created_at).label("day"),
-            t.kind,
-            t.category,
-            t.amount,
-        )
-        .where(form.within(t.user_id), form.until_end(t.created_at))
-        .subquery()
-        .c
+    amount = func.coalesce(func.sum(t.amount), 0).label("amount")
+    sums = (
+        select(t.kind, t.category, amount)
+        .where(form.within(t.user_id))
+        .group_by(t.kind, t.category)
     )
-    members = (entries.day, entries.kind, entries.category)
-    return select(*members, func.coalesce(func.sum(entries.amount), 0)).group_by(*members)
+    each = form.each_day(sums, t.created_at, since_ever=True).subquery().c
+    return select(each.day, each.kind, each.category, each.amount)

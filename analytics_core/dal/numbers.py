@@ -13,7 +13,11 @@ class _PlainNumber(Loader):
     """An int where the value is whole, else a float."""
 
     def load(self, data: Buffer) -> int | float:
-        value = Decimal(bytes(data).decode())
+        spelled = bytes(data)
+        if spelled.isdigit():
+            # Nearly all are, and a Decimal takes three times as long.
+            return int(spelled)
+        value = Decimal(spelled.decode())
         return int(value) if value == value.to_integral_value() else float(value)
 
 

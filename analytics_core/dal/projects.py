@@ -35,7 +35,7 @@ class ProjectRepository:
         """The renders of the range that belong to projects created in it."""
         rolled = self._rollups.rolled("renders", scope, dates)
         count = 0
-        if rolled is None or rolled.gaps:
+        if rolled is None or (rolled.gaps and not self._rollups.tells_gaps):
             found = self._questioner.ask(write_render_count, scope, dates, gaps_of(rolled))
             count = int(found[0][0])
         if rolled:

@@ -26,7 +26,6 @@ _OF_RANGES: dict[Writer[Any], frozenset[str]] = {
 _OF_PEOPLE: tuple[Writer[Any], ...] = (
     users.write_by_email,
     users.write_by_email_or_id,
-    activity.write_account_dates,
     keys.write_count,
 )
 _OF_CELLS: tuple[Writer[Any], ...] = (
@@ -54,6 +53,15 @@ def rehearse() -> None:
                     written(write, own_catalog(), Form(dialect, Whose.ONE, are_regular, *gaps))
             for write in _OF_CELLS:
                 written(write, rollups, Form(dialect, Whose.ONE, are_regular))
+            in_gaps = Form(dialect, Whose.ONE, are_regular, frozenset({"renders"}))
+            written(cells.write_renders_of_new_projects, rollups, in_gaps)
+        if dialect == "postgresql":
+            # Of few days each is looked up by itself, where nothing is in cells.
+            day_by_day = Form(dialect, Whose.ONE, day_by_day=True)
+            for write in _OF_RANGES:
+                written(write, own_catalog(), day_by_day)
+            for write in _OF_CELLS:
+                written(write, rollups, day_by_day)
 
 
 def _in_cells_or_not(nouns: frozenset[str]) -> Iterator[tuple[frozenset[str], frozenset[str]]]:

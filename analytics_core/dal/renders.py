@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 from sqlalchemy import Integer, SelectBase, case, cast, func, literal, null, select, union_all
 
 from analytics_core.dal.catalog import Catalog
-from analytics_core.dal.facets import DIGITS, digit, digit_of, word
+from analytics_core.dal.facets import DIGITS, digit, digit_of, digits, word
 from analytics_core.dal.question import Form, Questioner
 from analytics_core.dal.rollup.reading import CellSum, Rolled, RollupRepository, gaps_of
 from analytics_core.model.daterange import DateRange
@@ -84,30 +84,20 @@ class RenderRepository:
 
 def write_tallies(catalog: Catalog, form: Form) -> SelectBase:
     r = catalog.renders.c
-    one_by_one = (
+    took_time = r.processing_time > 0
+    sums = (
         select(
-            form.day_number(r.created_at).label("day"),
-            *(r.facets, r.credits_cost, r.processing_time),
-        )
-        .where(form.within(r.user_id), form.during(r.created_at))
-        .subquery()
-        .c
-    )
-    took_time = one_by_one.processing_time > 0
-    cells = (
-        select(
-            one_by_one.day,
-            one_by_one.facets,
+            r.facets,
             # Sums of bigint become numeric, which PostgreSQL adds up slowly.
             cast(func.count(), Integer).label("renders"),
-            func.sum(one_by_one.credits_cost).label("credits"),
+            func.sum(r.credits_cost).label("credits"),
             cast(func.count(case((took_time, 1))), Integer).label("timed"),
-            func.sum(case((took_time, one_by_one.processing_time))).label("seconds"),
+            func.sum(case((took_time, r.processing_time))).label("seconds"),
         )
-        .group_by(one_by_one.day, one_by_one.facets)
-        .cte("cells")
-        .c
+        .where(form.within(r.user_id))
+        .group_by(r.facets)
     )
+    cells = form.each_day(sums, r.created_at).cte("cells").c
     completed, failed = (
         digit("status", cells.facets) == digit_of("status", status)
         for status in (RenderStatus.COMPLETED, RenderStatus.FAILED)
@@ -124,13 +114,14 @@ def write_tallies(catalog: Catalog, form: Form) -> SelectBase:
             )
         ),
     ]
-    nothing = [null() for _ in by_day]
     renders = func.sum(cells.renders)
-    digits = {name: digit(name, cells.facets) for name in DIGITS}
+    by_facets = select(cells.facets, renders.label("renders")).group_by(cells.facets).subquery().c
+    # All dimensions at once: to plan a statement for each takes as long as adding up.
+    dimension, member = digits(by_facets.facets)
+    nothing = [null() for _ in by_day]
     return union_all(
         select(literal("day"), cells.day, renders, *by_day).group_by(cells.day),
-        *(
-            select(literal(name), member, renders, *nothing).group_by(member)
-            for name, member in digits.items()
+        select(dimension, member, func.sum(by_facets.renders), *nothing).group_by(
+            dimension, member
         ),
     )

@@ -17,9 +17,8 @@ def activity_stats(
     repository: ActivityRepository, scope: Scope, window: Window, now: datetime
 ) -> ActivityStats:
     """`account_age_days` counts calendar dates from the account's first to today's."""
-    tallies = repository.tallies(scope, window.dates)
+    tallies, account = repository.tallies(scope, window.dates)
     logins = [tally for tally in tallies if tally.event == ActivityEvent.LOGIN]
-    account = repository.account_dates(scope)
     signed_in = [tally.last_at for tally in logins]
     if account.last_login_at:
         signed_in.append(account.last_login_at)

@@ -59,11 +59,11 @@ class StatisticsService:
             windows.append(Window(before))
         # The longest first, so that none of them runs alone at the end.
         sections = {
-            "renders": self.renders,
-            "credits": self.credits,
             "api": self.api,
-            "storage": self.storage,
             "projects": self.projects,
+            "credits": self.credits,
+            "renders": self.renders,
+            "storage": self.storage,
             "activity": self.activity,
         }
         answers = self._side_by_side.ask(

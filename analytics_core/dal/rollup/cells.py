@@ -15,8 +15,10 @@ from sqlalchemy import (
     and_,
     case,
     func,
+    literal_column,
     null,
     select,
+    union_all,
 )
 
 from analytics_core.dal.catalog import Catalog
@@ -26,7 +28,7 @@ from analytics_core.dal.rollup.kept import RollupTables
 from analytics_core.dal.tables import UtcInstant
 
 PROJECTS: Mapping[str, Any] = {"id": String()}
-# Which cells are read; `part` is the number of what they add up to.
+# Which cells are read; `part` is the number of the dimension and part that they add up to.
 PIECES: Mapping[str, Any] = {
     "dimension": String(),
     "width": Integer(),
@@ -71,7 +73,7 @@ def write_marked(rollups: Rollups, form: Form) -> SelectBase:
 
 
 def write_sums(rollups: Rollups, form: Form) -> SelectBase:
-    """What cells of the pieces add up to, by dimension, member and part."""
+    """What cells of the pieces add up to, by part and member."""
     c = _cells(rollups, form)
     return _added_up(c, c.count, c.amount, c.timed, c.seconds)
 
@@ -83,20 +85,26 @@ def write_counts(rollups: Rollups, form: Form) -> SelectBase:
 
 
 def write_renders_of_new_projects(rollups: Rollups, form: Form) -> SelectBase:
-    """How many renders in cells of the pieces belong to projects created in the range."""
+    """How many renders in cells of the pieces, and in gaps, belong to projects of the range."""
     c = _cells(rollups, form)
+    renders: Any = select(c.member, (c.sign * c.count).label("count"))
+    if form.with_gaps:
+        r = rollups.catalog.renders.c
+        rows = select(r.project_id, literal_column("1"))
+        renders = union_all(renders, rows.where(form.within(r.user_id), form.during(r.created_at)))
     projects = (
         select(listed("projects", PROJECTS, form.dialect).c.id)
         if rollups.tables.is_apart
         else new_projects(rollups.catalog, form)
     )
+    each = renders.subquery().c
     # Within the sum, so that the projects are hashed once instead of looked up for each cell.
-    counted = case((c.member.in_(projects), c.sign * c.count), else_=0)
+    counted = case((each.member.in_(projects), each["count"]), else_=0)
     return select(func.coalesce(func.sum(counted), 0))
 
 
 def _added_up(cells: Any, *measures: ColumnElement[Any]) -> SelectBase:
-    members = (cells.dimension, cells.member, cells.part)
+    members = (cells.part, cells.member)
     return (
         select(*members, *(func.sum(cells.sign * measure) for measure in measures))
         .group_by(*members)
@@ -119,5 +127,5 @@ def _cells(rollups: Rollups, form: Form) -> Any:
     if form.dialect == "postgresql":
         # Piece by piece: a planner cannot know how short they are, and would read all cells.
         each = cells.offset(0).lateral("cells")
-        return select(p.dimension, p.sign, p.part, *each.c).subquery().c
-    return cells.add_columns(p.dimension, p.sign, p.part).subquery().c
+        return select(p.sign, p.part, *each.c).subquery().c
+    return cells.add_columns(p.sign, p.part).subquery().c

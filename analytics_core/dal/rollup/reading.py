@@ -6,12 +6,12 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from functools import lru_cache
-from itertools import pairwise
+from itertools import pairwise, product
 from typing import Any
 
 from analytics_core.dal.catalog import Catalog, own_catalog
 from analytics_core.dal.listed import parameters_of
-from analytics_core.dal.question import Gaps, Questioner, Writer
+from analytics_core.dal.question import NO_GAPS, Gaps, Questioner, Writer
 from analytics_core.dal.rollup.cells import (
     PIECES,
     PROJECTS,
@@ -52,8 +52,8 @@ class CellSum:
     """What cells of one member add up to in one part."""
 
     dimension: str
-    member: str
     part: Part
+    member: str
     count: int
     amount: int | float = 0
     timed: int = 0
@@ -158,12 +158,15 @@ class RollupRepository:
         )
         write = write_counts if only_counts else write_sums
         return [
-            CellSum(dimension, member, parts[number], *amounts)
-            for dimension, member, number, *amounts in self._ask(write, rolled, dates, **pieces)
+            CellSum(parts[number][0], parts[number][1], member, *amounts)
+            for number, member, *amounts in self._ask(write, rolled, dates, **pieces)
         ]
 
     def count_renders_of_new_projects(self, rolled: Rolled, dates: DateRange) -> int:
-        """How many renders of the range that are in cells belong to projects created in it."""
+        """How many renders of the range belong to projects created in it.
+
+        Those in gaps are counted where they are in the same database, as `tells_gaps` says.
+        """
         ids: dict[str, Any] = {}
         dialect = self._here.database.dialect
         if self._here.is_apart:
@@ -171,14 +174,26 @@ class RollupRepository:
             rows = self._source.ask(new_projects, scope, dates)
             ids = parameters_of("projects", PROJECTS, rows, dialect)
         pieces, _ = _pieces(rolled.gaps, dates, dialect, in_all=("render_project",))
-        found = self._ask(write_renders_of_new_projects, rolled, dates, **pieces, **ids)
-        return int(found[0][0])
+        gaps = gaps_of(rolled) if rolled.gaps and self.tells_gaps else NO_GAPS
+        write = write_renders_of_new_projects
+        [[count]] = self._ask(write, rolled, dates, gaps, **pieces, **ids)
+        return int(count)
+
+    @property
+    def tells_gaps(self) -> bool:
+        """Whether rows and their cells can be asked for together."""
+        return not self._here.is_apart
 
     def _ask(
-        self, write: Writer[Rollups], rolled: Rolled, dates: DateRange, **more: Any
+        self,
+        write: Writer[Rollups],
+        rolled: Rolled,
+        dates: DateRange,
+        gaps: Gaps = NO_GAPS,
+        **more: Any,
     ) -> list[tuple[Any, ...]]:
         assert self._questioner is not None  # noqa: S101 - nothing is rolled without it
-        return self._questioner.ask(write, Scope.user(rolled.user_id), dates, **more)
+        return self._questioner.ask(write, Scope.user(rolled.user_id), dates, gaps, **more)
 
     @property
     def _here(self) -> Kept:
@@ -203,25 +218,24 @@ def _pieces(
     by_date: tuple[str, ...] = (),
     in_all: tuple[str, ...] = (),
     before: tuple[str, ...] = (),
-) -> tuple[dict[str, Any], list[Part]]:
-    """The parameters that say which cells are read of dimensions, and the parts by number.
+) -> tuple[dict[str, Any], list[tuple[str, Part]]]:
+    """The parameters that say which cells are read, and dimensions and parts by number.
 
     Kept: a page that is opened again, or for somebody else, is mostly about the same days.
     """
     asked = [
         (by_day, _days(dates)),
-        (by_date, _days_by_date(dates)),
+        (by_date, days_by_date(dates)),
         (in_all, [Part(dates.start, dates.end, None)]),
         (before, [Part(_EVER, dates.start, 0)]),
     ]
-    parts: list[Part] = []
+    parts: list[tuple[str, Part]] = []
     rows: list[tuple[Any, ...]] = []
     for dimensions, some in asked:
-        for part in some if dimensions else ():
-            for dimension in dimensions:
-                for piece in covering(part.start, part.until, gaps, WIDTHS[dimension]):
-                    rows.append((dimension, *piece, len(parts)))
-            parts.append(part)
+        for dimension, part in product(dimensions, some):
+            for piece in covering(part.start, part.until, gaps, WIDTHS[dimension]):
+                rows.append((dimension, *piece, len(parts)))
+            parts.append((dimension, part))
     return parameters_of("pieces", PIECES, rows, dialect), parts
 
 
@@ -230,7 +244,7 @@ def _days(dates: DateRange) -> list[Part]:
     return [Part(start, end, day) for day, (start, end) in enumerate(pairwise(starts), 1)]
 
 
-def _days_by_date(dates: DateRange) -> list[Part]:
+def days_by_date(dates: DateRange) -> list[Part]:
     """The days of a range cut at UTC midnights, and the rest of the UTC days it touches."""
     first, end = touched_days(dates)
     start, until = (datetime.combine(day, time(), UTC) for day in (first, end))

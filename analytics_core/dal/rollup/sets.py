@@ -148,7 +148,11 @@ CELL = (
 
 
 def cells(catalog: Catalog, noun: str, form: Form) -> Executable:
-    """The cells of one user's days, as rows of `CELL`; the days are the gaps of the form."""
+    """The cells of one user's days, as rows of `CELL`; the days are the gaps of the form.
+
+    They come in the order in which pages read them: so they lie on few pages of the table, which
+    are looked at once each.
+    """
     made: list[Select[Any]] = []
     for number, fact in enumerate(FACTS[noun](catalog)):
         rows = _rows(fact, form, f"rows_{number}")
@@ -156,7 +160,7 @@ def cells(catalog: Catalog, noun: str, form: Form) -> Executable:
             quarters = _added_up(rows, dimension).cte(f"quarters_{dimension}")
             for width in WIDTHS[dimension]:
                 made.append(_widened(quarters, dimension, width, form.dialect))
-    return union_all(*made)
+    return union_all(*made).order_by("dimension", "width", "start", "member")
 
 
 def _rows(fact: Fact, form: Form, name: str) -> FromClause:
@@ -196,13 +200,13 @@ def _widened(quarters: FromClause, dimension: str, width: int, dialect: str) -> 
     about = (
         bindparam("source", type_=Integer),
         bindparam("user_of_cells", type_=String),
-        literal(dimension),
-        literal(width),
+        literal(dimension).label("dimension"),
+        literal(width).label("width"),
     )
     sums = [q.count, q.amount, q.timed, q.seconds]
     if width == QUARTER:
         return select(*about, q.start, q.member, *sums)
-    start = bucket(q.start, width, dialect)
+    start = bucket(q.start, width, dialect).label("start")
     return select(*about, start, q.member, *map(func.sum, sums)).group_by(start, q.member)
 
 

@@ -37,7 +37,6 @@ READS: dict[str, Callable[[Repositories, Scope, DateRange], Any]] = {
     "projects.tallies": lambda all_, scope, dates: all_.projects.tallies(scope, dates),
     "projects.count_renders": lambda all_, scope, dates: all_.projects.count_renders(scope, dates),
     "activity.tallies": lambda all_, scope, dates: all_.activity.tallies(scope, dates),
-    "activity.account_dates": lambda all_, scope, dates: all_.activity.account_dates(scope),
     "usage_tracking.days": lambda all_, scope, dates: all_.usage_tracking.days(scope, dates),
     "usage_tracking.differences": lambda all_, scope, dates: all_.usage_tracking.differences(
         scope, 1000

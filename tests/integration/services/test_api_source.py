@@ -92,6 +92,15 @@ def test_days_with_different_sources_are_mixed(ask: Ask) -> None:
     assert stats.by_day == (1, 50, 1)
 
 
+def test_one_day_without_calls_among_others_is_told_by_renders_of_plugins(ask: Ask) -> None:
+    stats = ask(
+        *(plugin("mara", at(MONDAY + n * DAY)) for n in range(3)),
+        *(rows.call("mara", at(MONDAY + n * DAY), status_code=404) for n in (0, 2)),
+    )
+    assert stats.by_day == (1, 1, 1)
+    assert (stats.total_calls, stats.source) == (3, "mixed")
+
+
 def test_each_user_has_their_own_source(ask: Ask) -> None:
     stats = ask(
         rows.call("mara", at(MONDAY)),

@@ -90,6 +90,28 @@ def test_pages_read_cells_and_not_rows(database: Database) -> None:
     assert len(verified(database)) > 100
 
 
+def test_a_day_without_calls_is_told_by_renders_of_plugins(database: Database) -> None:
+    days = [NOON + n * timedelta(days=1) for n in range(3)]
+    plugin = [rows.render("noor", day, source_platform="sketchup") for day in days]
+    rows.insert(database.label, [*plugin, rows.call("noor", days[0]), rows.call("noor", days[2])])
+    refresh(database)
+    dates = DateRange(days[0].date(), days[2].date(), read_zone("UTC"))
+    page = statistics(database, Kept.own(database), "noor", dates, NOON)
+    assert_same(page, statistics(database, None, "noor", dates, NOON))
+    assert page.api.by_day == (1, 1, 1)
+
+
+def test_cells_lie_in_the_order_of_their_key(database: Database) -> None:
+    if database.dialect != "postgresql":
+        pytest.skip("SQLite's tables are in the order of their rows' numbers")
+    refresh(database, worth=100)
+    keys = database.rows(
+        text("SELECT dimension, width, start, member FROM rollup_cells ORDER BY ctid")
+    )
+    assert keys == sorted(keys)
+    assert len(keys) > 100
+
+
 def test_verification_names_what_is_missing_and_what_is_too_much(database: Database) -> None:
     refresh(database, worth=100)
     rows.execute(
