@@ -219,7 +219,7 @@ def _durations(catalog: Catalog, form: Form) -> Select[Any, Any, Any]:
 def _stored_days(catalog: Catalog, form: Form) -> CTE:
     d = catalog.usage_tracking.c
     return (
-        select(d.user_id, d.date, d.api_calls)
+        select(form.owner(d.user_id).label("user_id"), d.date, d.api_calls)
         .where(
             form.within(d.user_id),
             d.date >= bindparam("touched_first"),

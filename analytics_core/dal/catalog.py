@@ -67,8 +67,8 @@ class Catalog:
     follows: Mapping[str, Follow] = field(default_factory=dict)
     # Whose rows a host's selectables leave out, where anything is kept of it.
     tombstones: Tombstones | None = None
-    # Whether a user's rows of any time are one stretch of an index.
-    is_indexed: bool = False
+    # The workspace's own: known before anybody asks, and a user's rows are one stretch of an index.
+    is_own: bool = False
 
     def within(self, scope: Scope, owner: ColumnElement[str]) -> ColumnElement[bool]:
         """The condition that a row belongs to the scope; `owner` is the row's user id."""
@@ -114,7 +114,7 @@ def may_be_text(text: str) -> bool:
 def own_catalog() -> Catalog:
     """The workspace's own tables: the same for whoever asks, so that statements about them are."""
     tables: dict[str, Any] = {noun: Base.metadata.tables[noun] for noun in NOUNS}
-    return Catalog(**tables, is_indexed=True)
+    return Catalog(**tables, is_own=True)
 
 
 def host_catalog(

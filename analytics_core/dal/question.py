@@ -14,14 +14,16 @@ from enum import Enum
 from functools import lru_cache
 from itertools import pairwise
 from types import MappingProxyType
-from typing import Any, Generic, TypeAlias, TypeVar
+from typing import Any, Generic, Protocol, TypeAlias, TypeVar
 
 from sqlalchemy import (
     BigInteger,
+    BindParameter,
     ColumnElement,
     Integer,
     Select,
     SelectBase,
+    String,
     TextualSelect,
     and_,
     bindparam,
@@ -39,7 +41,13 @@ from analytics_core.dal.catalog import Catalog, spelled_as_stored
 from analytics_core.dal.database import Database
 from analytics_core.dal.listed import array_parameter, array_text, listed, parameters_of
 from analytics_core.dal.rendered import rendered
-from analytics_core.dal.tables import NaiveUtcInstant, UtcInstant, microseconds
+from analytics_core.dal.tables import (
+    NaiveUtcInstant,
+    NumberAsText,
+    UtcInstant,
+    UuidAsText,
+    microseconds,
+)
 from analytics_core.dal.tombstones import DIGESTS
 from analytics_core.model.daterange import DateRange
 from analytics_core.model.scope import Scope
@@ -54,8 +62,11 @@ _DAYS: Mapping[str, TypeEngine[Any]] = {
 }
 # To look a day up costs as much as to tell the days of fifty rows.
 _FEW_DAYS = 62
-# What begins the names of parameters that a host's instants without a zone are compared with.
-_NAIVE = "naive_"
+# A parameter has one type. What begins the names of those that are compared with a host's instants
+# without a zone, and with what stands for instants there.
+_NAIVE, _ODD = "naive_", "odd_"
+# What begins the names of those that are compared with ids which a host does not store as text.
+_IDS: Mapping[type[TypeEngine[Any]], str] = {UuidAsText: "uuid_", NumberAsText: "number_"}
 
 
 class Whose(Enum):
@@ -96,15 +107,18 @@ class Form:
             case Whose.NOBODY:
                 return false()
             case Whose.ONE:
-                return owner == bindparam("user")
+                return owner == _people(owner, "user")
             case Whose.SEVERAL:
-                return owner.in_(bindparam("users", expanding=True))
+                return owner.in_(_people(owner, "users", expanding=True))
             case Whose.EVERYONE:
                 return true()
 
     def owner(self, owner: ColumnElement[str]) -> ColumnElement[str]:
-        """Whose a row is, to group by: one user's rows need not be compared to tell."""
-        return bindparam("user", type_=owner.type) if self.whose is Whose.ONE else owner
+        """Whose a row is, to group by: one user's rows need not be compared to tell.
+
+        Of one user it is a text, however tables store it.
+        """
+        return bindparam("user", type_=String()) if self.whose is Whose.ONE else owner
 
     def during(self, instant: ColumnElement[datetime]) -> ColumnElement[bool]:
         """The condition that an instant lies in the range."""
@@ -178,8 +192,16 @@ class Form:
         return func.width_bucket(instant, array, type_=Integer)
 
 
-# What a statement is about, by which it is told from others: a catalog, or tables of rollups.
-About = TypeVar("About", bound=Hashable)
+class Tables(Hashable, Protocol):
+    """What a statement is about, by which it is told from others: a catalog, or rollups."""
+
+    @property
+    def is_own(self) -> bool:
+        """Whether these are the workspace's own tables, which are the same everywhere."""
+        ...
+
+
+About = TypeVar("About", bound=Tables)
 Writer: TypeAlias = Callable[[About, Form], SelectBase]
 # Half-open stretches of time, by noun.
 Gaps: TypeAlias = Mapping[str, Sequence[tuple[datetime, datetime]]]
@@ -193,6 +215,8 @@ class Questioner(Generic[About]):
 
     def __init__(self, database: Database, catalog: Catalog, about: About) -> None:
         self._database, self._catalog, self._about = database, catalog, about
+        # What is about a product's tables is kept no longer than whoever asks them.
+        self._written = written if about.is_own else lru_cache(maxsize=256)(written.__wrapped__)
         self.dialect = database.dialect
 
     def ask(
@@ -215,12 +239,12 @@ class Questioner(Generic[About]):
         with_gaps = frozenset(noun for noun, gaps_of_it in gaps.items() if gaps_of_it)
         in_cells = frozenset(gaps) - with_gaps
         day_by_day = (
-            (dialect == "postgresql" and whose is Whose.ONE and self._catalog.is_indexed)
+            (dialect == "postgresql" and whose is Whose.ONE and self._catalog.is_own)
             and (dates is not None and dates.days <= _FEW_DAYS)
             and not gaps
         )
         form = Form(dialect, whose, are_regular, with_gaps, in_cells, day_by_day)
-        statement = written(write, self._about, form)
+        statement = self._written(write, self._about, form)
         return self._database.rows(
             statement, {**people, **instants, **gap_parameters(gaps, dialect), **more}
         )
@@ -240,9 +264,9 @@ class Questioner(Generic[About]):
             case []:
                 return Whose.NOBODY, more
             case [one]:
-                return Whose.ONE, {"user": one, **more}
+                return Whose.ONE, {**fitting_people("user", one), **more}
             case _:
-                return Whose.SEVERAL, {"users": ids, **more}
+                return Whose.SEVERAL, {**fitting_people("users", ids), **more}
 
 
 @lru_cache(maxsize=1024)
@@ -258,19 +282,39 @@ def gap_parameters(gaps: Gaps, dialect: str) -> dict[str, Any]:
         name: value
         for noun, stretches in gaps.items()
         if stretches
-        for named in (_gaps_of(noun), _NAIVE + _gaps_of(noun))
+        for named in fitting({_gaps_of(noun): None})
         for name, value in parameters_of(named, columns, stretches, dialect).items()
     }
 
 
 def fitting(parameters: Mapping[str, Any]) -> dict[str, Any]:
-    """Parameters that instants are compared with, for those without a zone too."""
-    return {**parameters, **{_NAIVE + name: value for name, value in parameters.items()}}
+    """Parameters that instants are compared with, of whatever type."""
+    return {
+        begin + name: value for begin in ("", _NAIVE, _ODD) for name, value in parameters.items()
+    }
 
 
 def _fit(instant: ColumnElement[datetime], name: str) -> str:
     """The name of a parameter that an instant is compared with: of each type there is one."""
-    return _NAIVE + name if isinstance(instant.type, NaiveUtcInstant) else name
+    match instant.type:
+        case UtcInstant():
+            return name
+        case NaiveUtcInstant():
+            return _NAIVE + name
+    return _ODD + name
+
+
+def _people(owner: ColumnElement[str], name: str, *, expanding: bool = False) -> BindParameter[Any]:
+    """The parameter that ids are compared with, of their own kind: text, uuid or number."""
+    for kind, begin in _IDS.items():
+        if isinstance(owner.type, kind):
+            return bindparam(begin + name, type_=kind(), expanding=expanding)
+    return bindparam(name, type_=String(), expanding=expanding)
+
+
+def fitting_people(name: str, value: Any) -> dict[str, Any]:
+    """The parameters that ids are compared with, of whatever kind."""
+    return {begin + name: value for begin in ("", *_IDS.values())}
 
 
 def _noun(instant: ColumnElement[datetime]) -> str:

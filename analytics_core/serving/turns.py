@@ -8,10 +8,14 @@ meanwhile sees their numbers at once. They wait a while, not for good: others ma
 from __future__ import annotations
 
 import asyncio
+import logging
+from collections import Counter, defaultdict
 from collections.abc import Callable
 from contextlib import suppress
 
 import psutil
+
+log = logging.getLogger(__name__)
 
 # From how much of the processors' time on they are busy, and how long that is looked at.
 _BUSY_PERCENT = 85.0
@@ -31,13 +35,15 @@ class Turns:
         self._used = used
         self.is_busy = False
         self._order = asyncio.Lock()
+        # A visitor has one page in the common line, however many they open.
+        self._of_visitor: defaultdict[str, asyncio.Lock] = defaultdict(asyncio.Lock)
+        self._standing: Counter[str] = Counter()
         self._last_began = float("-inf")
         self._becoming: dict[str, asyncio.TimerHandle] = {}
         self._looking: asyncio.Task[None] | None = None
 
     def open(self) -> None:
         """Begin to look at the processors."""
-        self._used()
         self._looking = asyncio.get_running_loop().create_task(self._look())
 
     def close(self) -> None:
@@ -46,17 +52,28 @@ class Turns:
         for timer in self._becoming.values():
             timer.cancel()
 
-    async def take(self, page: str, is_left: Callable[[], bool]) -> None:
+    async def take(self, visitor: str, page: str, is_left: Callable[[], bool]) -> None:
         """Return once this page may become live, or is left; its turn lasts until it is `over`."""
-        with suppress(TimeoutError):
-            async with asyncio.timeout(_PATIENCE_SECONDS), self._order:
-                while not is_left() and self._is_anothers_turn():
-                    await asyncio.sleep(_LOOK_SECONDS / 5)
+        if self.is_busy:
+            await self._stand_in_line(visitor, is_left)
         if is_left():
             return
         loop = asyncio.get_running_loop()
         self._last_began = loop.time()
         self._becoming[page] = loop.call_later(_LONGEST_SECONDS, self.over, page)
+
+    async def _stand_in_line(self, visitor: str, is_left: Callable[[], bool]) -> None:
+        self._standing[visitor] += 1
+        try:
+            with suppress(TimeoutError):
+                own = self._of_visitor[visitor]
+                async with asyncio.timeout(_PATIENCE_SECONDS), own, self._order:
+                    while not is_left() and self._is_anothers_turn():
+                        await asyncio.sleep(_LOOK_SECONDS / 5)
+        finally:
+            self._standing[visitor] -= 1
+            if not self._standing[visitor]:
+                del self._standing[visitor], self._of_visitor[visitor]
 
     def over(self, page: str) -> None:
         """The page is live, or will not be."""
@@ -68,6 +85,12 @@ class Turns:
         return self.is_busy and (bool(self._becoming) or since < _APART_SECONDS)
 
     async def _look(self) -> None:
-        while True:
-            await asyncio.sleep(_LOOK_SECONDS)
-            self.is_busy = self._used() >= _BUSY_PERCENT
+        try:
+            # What is told first is of no time at all.
+            self._used()
+            while True:
+                await asyncio.sleep(_LOOK_SECONDS)
+                self.is_busy = self._used() >= _BUSY_PERCENT
+        except (OSError, psutil.Error):
+            log.exception("how busy the processors are is not known: pages become live at once")
+            self.is_busy = False

@@ -273,28 +273,40 @@ class Opening(Personal):
         if not painted.grant:
             self._refuse(503, "unavailable")
             return
-        await desk.turns.take(ticket, lambda: self._is_left)
-        await self._answer(painted)
-        if self._is_left or self.get_status() != 200:
-            # It will not say that it is live.
-            desk.turns.over(ticket)
+        if not await self._has_room():
+            return
+        await desk.turns.take(self.visitor.key, ticket, lambda: self._is_left)
+        is_open = False
+        try:
+            if await self._has_room():
+                is_open = await self._answer(painted)
+        finally:
+            if not is_open:
+                # It will not say that it is live.
+                desk.turns.over(ticket)
 
-    async def _answer(self, painted: Painted) -> None:
+    async def _has_room(self) -> bool:
+        """Whether this page may have a kernel; else it was said why not."""
         desk = self._desk
         await desk.make_room(self.visitor)
         if self._is_left:
-            return
+            return False
         # First what its visitor can do something about.
         if desk.has_many(self.visitor):
             self._refuse(429, "many")
         elif desk.is_full:
             self._refuse(503, "full")
         else:
-            desk.pool.page_begins()
-            try:
-                self.finish(await self._open(painted))
-            finally:
-                desk.pool.page_is_there()
+            return True
+        return False
+
+    async def _answer(self, painted: Painted) -> bool:
+        self._desk.pool.page_begins()
+        try:
+            self.finish(await self._open(painted))
+        finally:
+            self._desk.pool.page_is_there()
+        return not self._is_left and self.get_status() == 200
 
     def _refuse(self, status: int, problem: str) -> None:
         self.set_status(status)

@@ -46,6 +46,10 @@ class Rollups:
     tables: RollupTables
     catalog: Catalog
 
+    @property
+    def is_own(self) -> bool:
+        return self.catalog.is_own
+
 
 def new_projects(catalog: Catalog, form: Form) -> Select[str]:
     """The ids of projects created in the range."""

@@ -29,7 +29,7 @@ from sqlalchemy import types as sql
 from analytics_core.dal.catalog import Catalog
 from analytics_core.dal.database import Database
 from analytics_core.dal.facets import digit, digit_of
-from analytics_core.dal.question import Form, Whose, gap_parameters
+from analytics_core.dal.question import Form, Whose, fitting_people, gap_parameters
 from analytics_core.dal.tables import NaiveUtcInstant
 from analytics_core.model.vocabulary import RenderStatus
 
@@ -251,5 +251,6 @@ class Recomputation:
         if noun not in self._written:
             form = Form(self._dialect, Whose.ONE, (), frozenset({noun}))
             self._written[noun] = cells(self._catalog, noun, form)
-        whose = {"user": user_id, "user_of_cells": user_id, "source": self._number}
-        return self._written[noun], {**whose, **gap_parameters({noun: gaps}, self._dialect)}
+        whose = {**fitting_people("user", user_id), "user_of_cells": user_id}
+        within = gap_parameters({noun: gaps}, self._dialect)
+        return self._written[noun], {**whose, **within, "source": self._number}

@@ -173,6 +173,20 @@ def test_no_number_depends_on_the_servers_zone(host: str, attach: Attach) -> Non
     assert attach(host).get_analytics_data(None, "2026-10", zone="UTC").current == before.current
 
 
+@pytest.mark.parametrize(
+    "declared",
+    [
+        "ALTER TABLE renders ALTER user_id TYPE varchar(36)",
+        "ALTER TABLE account_activity ALTER user_id TYPE text",
+        'ALTER TABLE renders ALTER user_id TYPE text COLLATE "C"',
+    ],
+)
+def test_tables_need_not_declare_ids_alike(host: str, attach: Attach, declared: str) -> None:
+    before = attach(host).get_analytics_data(MARA, "2026-10", zone="UTC")
+    execute(host, declared)
+    assert attach(host).get_analytics_data(MARA, "2026-10", zone="UTC").current == before.current
+
+
 def test_nothing_is_created_and_no_sequence_moved(host: str, attach: Attach) -> None:
     objects = text(
         "SELECT oid::text FROM pg_class UNION ALL SELECT oid::text FROM pg_proc"

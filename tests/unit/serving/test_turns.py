@@ -48,7 +48,7 @@ def while_used(
 def test_nobody_waits_while_there_is_room() -> None:
     async def claim(some: Turns) -> None:
         for page in ("a", "b", "c"):
-            await some.take(page, never)
+            await some.take(page, page, never)
         assert not some.is_busy
 
     while_used(70, claim, patience=0.02)
@@ -56,7 +56,7 @@ def test_nobody_waits_while_there_is_room() -> None:
 
 def test_the_first_does_not_wait_however_busy_it_is() -> None:
     async def claim(some: Turns) -> None:
-        await some.take("a", never)
+        await some.take("a", "a", never)
         assert some.is_busy
 
     while_used(100, claim, patience=0.02)
@@ -67,7 +67,7 @@ def test_while_it_is_busy_one_is_let_in_after_another_has_become_live() -> None:
         let_in: list[str] = []
 
         async def come(page: str) -> None:
-            await some.take(page, never)
+            await some.take(page, page, never)
             let_in.append(page)
 
         coming = [asyncio.create_task(come(page)) for page in "abc"]
@@ -86,10 +86,10 @@ def test_while_it_is_busy_one_is_let_in_after_another_has_become_live() -> None:
 def test_the_next_waits_for_what_a_page_does_once_it_is_live() -> None:
     async def claim(some: Turns) -> None:
         loop = asyncio.get_running_loop()
-        await some.take("a", never)
+        await some.take("a", "a", never)
         began = loop.time()
         some.over("a")
-        await some.take("b", never)
+        await some.take("b", "b", never)
         assert loop.time() - began >= QUICK["_APART_SECONDS"]
 
     while_used(100, claim)
@@ -98,9 +98,9 @@ def test_the_next_waits_for_what_a_page_does_once_it_is_live() -> None:
 def test_a_page_that_is_left_keeps_nobody_waiting() -> None:
     async def claim(some: Turns) -> None:
         left: set[str] = set()
-        await some.take("a", never)
-        gone = asyncio.create_task(some.take("b", lambda: "b" in left))
-        after = asyncio.create_task(some.take("c", never))
+        await some.take("a", "a", never)
+        gone = asyncio.create_task(some.take("b", "b", lambda: "b" in left))
+        after = asyncio.create_task(some.take("c", "c", never))
         await asyncio.sleep(0.02)
         left.add("b")
         await gone
@@ -110,12 +110,51 @@ def test_a_page_that_is_left_keeps_nobody_waiting() -> None:
     while_used(100, claim, patience=0.19)
 
 
+def test_whoever_opens_many_pages_keeps_another_waiting_for_one_of_them() -> None:
+    async def claim(some: Turns) -> None:
+        let_in: list[str] = []
+
+        async def come(visitor: str, page: str) -> None:
+            await some.take(visitor, page, never)
+            let_in.append(page)
+            some.over(page)
+
+        many = [asyncio.create_task(come("many", f"{n}")) for n in range(8)]
+        await asyncio.sleep(0)
+        other = asyncio.create_task(come("other", "x"))
+        await asyncio.gather(other, *many)
+        assert let_in.index("x") <= 2
+
+    while_used(100, claim)
+
+
+def test_who_cannot_say_how_busy_it_is_makes_nobody_wait() -> None:
+    told = iter([0.0, 100.0])
+
+    def used() -> float:
+        if (percent := next(told, None)) is None:
+            raise OSError("no such file")
+        return percent
+
+    async def claim() -> None:
+        some = Turns(used)
+        some.open()
+        await asyncio.sleep(0.1)
+        assert not some.is_busy
+        async with asyncio.timeout(0.02):
+            for page in "ab":
+                await some.take(page, page, never)
+        some.close()
+
+    asyncio.run(claim())
+
+
 def test_a_page_that_never_says_it_is_live_is_waited_for_no_longer_than_so() -> None:
     async def claim(some: Turns) -> None:
         loop = asyncio.get_running_loop()
         began = loop.time()
-        await some.take("a", never)
-        await some.take("b", never)
+        await some.take("a", "a", never)
+        await some.take("b", "b", never)
         assert QUICK["_LONGEST_SECONDS"] <= loop.time() - began < 2 * QUICK["_LONGEST_SECONDS"]
 
     while_used(100, claim)
@@ -126,8 +165,8 @@ def test_nobody_waits_for_good(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(turns, "_LONGEST_SECONDS", 60.0)
 
     async def claim(some: Turns) -> None:
-        await some.take("a", never)
-        await asyncio.gather(*(some.take(page, never) for page in "bcdef"))
+        await some.take("a", "a", never)
+        await asyncio.gather(*(some.take(page, page, never) for page in "bcdef"))
 
     while_used(100, claim, patience=0.4)
 
@@ -139,9 +178,9 @@ def test_who_waits_goes_on_as_soon_as_there_is_room_again() -> None:
         some = Turns(lambda: next(used, 10.0))
         some.open()
         await asyncio.sleep(0.03)
-        await some.take("a", never)
+        await some.take("a", "a", never)
         async with asyncio.timeout(0.15):
-            await some.take("b", never)
+            await some.take("b", "b", never)
         some.close()
 
     asyncio.run(claim())

@@ -511,11 +511,25 @@
     );
   };
 
+  // Whoever waits for it is next, also where this page will never be live.
+  const sayLive = () => {
+    fetch(config.live, { keepalive: true }).catch(() => {});
+  };
+
+  let slow;
+  const beSlow = () => {
+    clearTimeout(slow);
+    slow = setTimeout(() => {
+      notice("This is taking unusually long. Reloading the page may help.");
+    }, SLOW_START);
+  };
+
   const start = async () => {
     await onScreen;
     // Where the server is busy it answers when it is this page's turn: until then, nothing more is run.
     const early = config.isBusy ? null : load();
     const answer = await fetch(config.opening);
+    beSlow();
     const { kernel: id, root, messages, problem } = await answer.json();
     if (problem === "gone") return location.reload();
     if (problem === "unavailable") setTimeout(resume, AGAIN);
@@ -530,7 +544,10 @@
     setInterval(() => kernel.isGone(), config.stayingSeconds * 1000);
     // A phone that was woken up finds out by itself only after a while.
     document.addEventListener("visibilitychange", () => document.hidden || kernel.isGone());
-    addEventListener("pagehide", () => kernel.leave());
+    addEventListener("pagehide", () => {
+      sayLive();
+      kernel.leave();
+    });
     const manager = new Manager(kernel, libraries);
     for (const { type, content, buffers } of messages) {
       const bytes = buffers.map((text) => new DataView(Uint8Array.from(atob(text), (c) => c.charCodeAt(0)).buffer));
@@ -540,6 +557,8 @@
     // Where nothing is drawn, nothing else would tell that there is nothing to draw with.
     libraries.catch(() => kernel.leave());
     await Promise.all([libraries, manager.show(root, main)]);
+    // Where nobody looks nothing is drawn, and somebody who does may be waiting.
+    if (document.hidden) sayLive();
     const page = main.firstElementChild;
     const repeat = async () => {
       for (const slot of manager.slots.values()) {
@@ -570,16 +589,15 @@
     document.getElementById("usage-status").textContent = "";
     clearTimeout(slow);
     quiet();
-    fetch(config.live).catch(() => {});
+    sayLive();
   };
 
-  const slow = setTimeout(() => {
-    notice("This is taking unusually long. Reloading the page may help.");
-  }, SLOW_START);
+  beSlow();
   // A page that comes back from the browser's cache has lost its kernel when it was left.
   addEventListener("pageshow", (event) => event.persisted && location.reload());
   start().catch((error) => {
     clearTimeout(slow);
+    sayLive();
     console.error(error);
     failed();
   });
