@@ -54,7 +54,7 @@ class Turns:
 
     async def take(self, visitor: str, page: str, is_left: Callable[[], bool]) -> None:
         """Return once this page may become live, or is left; its turn lasts until it is `over`."""
-        if self.is_busy:
+        if self.is_busy or self._standing:
             await self._stand_in_line(visitor, is_left)
         if is_left():
             return
@@ -82,7 +82,8 @@ class Turns:
 
     def _is_anothers_turn(self) -> bool:
         since = asyncio.get_running_loop().time() - self._last_began
-        return self.is_busy and (bool(self._becoming) or since < _APART_SECONDS)
+        # One by one also where there is room for a moment: there is none for a whole line.
+        return bool(self._becoming) or (self.is_busy and since < _APART_SECONDS)
 
     async def _look(self) -> None:
         try:

@@ -171,16 +171,31 @@ def test_nobody_waits_for_good(monkeypatch: pytest.MonkeyPatch) -> None:
     while_used(100, claim, patience=0.4)
 
 
-def test_who_waits_goes_on_as_soon_as_there_is_room_again() -> None:
-    used = iter([0.0, *[100.0] * 8])
+def test_a_line_goes_on_one_by_one_also_where_there_is_room_for_a_moment() -> None:
+    used = iter([0.0, *[100.0] * 5])
+    let_in: list[str] = []
 
     async def claim() -> None:
         some = Turns(lambda: next(used, 10.0))
         some.open()
         await asyncio.sleep(0.03)
-        await some.take("a", "a", never)
-        async with asyncio.timeout(0.15):
-            await some.take("b", "b", never)
+
+        async def come(page: str) -> None:
+            await some.take(page, page, never)
+            let_in.append(page)
+
+        coming = [asyncio.create_task(come(page)) for page in "abc"]
+        await asyncio.sleep(0.1)
+        assert not some.is_busy
+        # Who comes now stands behind those who wait.
+        coming.append(asyncio.create_task(come("d")))
+        await asyncio.sleep(0.03)
+        for page in "abcd":
+            assert let_in[-1] == page
+            some.over(page)
+            await asyncio.sleep(0.03)
+        assert let_in == list("abcd")
+        await asyncio.gather(*coming)
         some.close()
 
     asyncio.run(claim())
