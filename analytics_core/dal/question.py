@@ -7,7 +7,7 @@ databases of a process that have the same tables share it, and so do processes t
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from enum import Enum
@@ -287,11 +287,11 @@ def gap_parameters(gaps: Gaps, dialect: str) -> dict[str, Any]:
     }
 
 
-def fitting(parameters: Mapping[str, Any]) -> dict[str, Any]:
+def fitting(
+    parameters: Mapping[str, Any], begins: Iterable[str] = ("", _NAIVE, _ODD)
+) -> dict[str, Any]:
     """Parameters that instants are compared with, of whatever type."""
-    return {
-        begin + name: value for begin in ("", _NAIVE, _ODD) for name, value in parameters.items()
-    }
+    return {begin + name: value for begin in begins for name, value in parameters.items()}
 
 
 def _fit(instant: ColumnElement[datetime], name: str) -> str:
@@ -314,7 +314,7 @@ def _people(owner: ColumnElement[str], name: str, *, expanding: bool = False) ->
 
 def fitting_people(name: str, value: Any) -> dict[str, Any]:
     """The parameters that ids are compared with, of whatever kind."""
-    return {begin + name: value for begin in ("", *_IDS.values())}
+    return fitting({name: value}, ("", *_IDS.values()))
 
 
 def _noun(instant: ColumnElement[datetime]) -> str:

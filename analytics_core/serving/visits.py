@@ -273,6 +273,7 @@ class Opening(Personal):
         if not painted.grant:
             self._refuse(503, "unavailable")
             return
+        # Looked at before, so that nobody stands in line to be refused, and again after the wait.
         if not await self._has_room():
             return
         await desk.turns.take(self.visitor.key, ticket, lambda: self._is_left)
