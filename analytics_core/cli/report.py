@@ -44,13 +44,11 @@ def report(
     ] = None,
 ) -> None:
     """Make a report of a period for one user or many: a notebook and an HTML file each."""
-    import os
-
     from analytics_core.cli import terminal
     from analytics_core.cli.asking import granted_scope, opened
     from analytics_core.errors import ScopeError
     from analytics_core.output import make_folder
-    from analytics_core.reports.batch import Order, make_reports
+    from analytics_core.reports.batch import Order, make_reports, usable_cores
     from analytics_core.reports.parameters import as_given
     from analytics_core.reports.report import check_order, make_report
     from analytics_core.reports.template import Template
@@ -83,7 +81,7 @@ def report(
     failed = 0
     with terminal.progress() as bars:
         task = bars.add_task("Reports", total=len(users))
-        for outcome in make_reports(order, users, workers=workers or os.cpu_count() or 1):
+        for outcome in make_reports(order, users, workers=workers or len(usable_cores())):
             bars.advance(task)
             if outcome.report is None:
                 failed += 1

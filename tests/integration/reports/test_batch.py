@@ -10,7 +10,7 @@ import nbformat
 import pytest
 
 from analytics_core import Scope, Settings
-from analytics_core.reports.batch import Order, Outcome, make_reports
+from analytics_core.reports.batch import Order, Outcome, make_reports, places
 from tests.integration.conftest import MakeDatabase
 from tests.support import rows
 from tests.support.command import analytics
@@ -38,6 +38,12 @@ def made(url: str, *cells: str, workers: int = 2) -> dict[str, Outcome]:
     return {o.user: o for o in make_reports(order(url, *cells), USERS, workers=workers)}
 
 
+def said_in(outcome: Outcome) -> list[str]:
+    """The words that a report's cell printed after `said:`."""
+    assert outcome.report, outcome.error
+    return outcome.report.document.read_text().split("said: ")[1].split("<")[0].split()
+
+
 def workers_of(process: int) -> list[int]:
     found = []
     for other, parent in running().items():
@@ -60,16 +66,44 @@ def test_every_user_gets_a_report_from_a_kernel_of_their_own(url: str) -> None:
         url,
         "import os; from analytics_core import Workspace\n"
         "assert 'mine' not in globals(); mine = 1\n"
-        "print('pid', os.getpid(), Workspace.current().scope.only_user, user)",
+        "print('said:', os.getpid(), Workspace.current().scope.only_user, user)",
     )
-    said = {}
-    for user, outcome in outcomes.items():
-        assert outcome.report, outcome.error
-        text = outcome.report.document.read_text()
-        [line] = [line for line in text.splitlines() if "pid " in line]
-        said[user] = line.partition("pid ")[2].split("<")[0].split()
+    said = {user: said_in(outcome) for user, outcome in outcomes.items()}
     assert {user: words[1:] for user, words in said.items()} == {u: [u, u] for u in USERS}
     assert len({words[0] for words in said.values()}) == 3
+
+
+@pytest.fixture
+def cores() -> Iterator[list[int]]:
+    """At most two, as if this machine had no more."""
+    there = os.sched_getaffinity(0)
+    few = sorted(there)[:2]
+    os.sched_setaffinity(0, few)
+    yield few
+    os.sched_setaffinity(0, there)
+
+
+@pytest.mark.usefixtures("nothing_left")
+def test_where_each_core_has_its_worker_that_and_its_kernels_stay_there(
+    url: str, cores: list[int]
+) -> None:
+    outcomes = made(
+        url,
+        "import os; print('said:', os.environ['JPY_PARENT_PID'], *os.sched_getaffinity(0))",
+        workers=len(cores),
+    )
+    where: dict[str, str] = {}
+    for outcome in outcomes.values():
+        worker, core = said_in(outcome)
+        assert where.setdefault(worker, core) == core
+    assert sorted(map(int, where.values())) == cores
+
+
+def test_workers_are_left_to_the_system_while_there_are_more_cores(cores: list[int]) -> None:
+    if len(cores) < 2:
+        pytest.skip("this machine has one core")
+    assert places(1) == [None]
+    assert places(3) == [{cores[0]}, {cores[1]}, {cores[0]}]
 
 
 @pytest.mark.usefixtures("nothing_left")
