@@ -51,7 +51,11 @@ class _Page(HTMLExporter):
         lexer = nb.metadata.get("language_info", {}).get("pygments_lexer")
         highlight = Highlight2HTML(pygments_lexer=lexer, parent=self)
         self.register_filter("highlight_code", highlight)  # type: ignore[no-untyped-call]
-        return TemplateExporter.from_notebook_node(self, nb, resources, **options)
+        try:
+            return TemplateExporter.from_notebook_node(self, nb, resources, **options)
+        finally:
+            # It keeps the metadata of all notebooks, by their titles, for nobody.
+            self._nb_metadata.clear()
 
 
 @cache

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import gc
 import re
 from typing import Any
 
+from nbformat import NotebookNode
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
 
 from analytics_core.charts.page import page
@@ -79,3 +81,14 @@ def test_the_style_of_sheets_is_there_once() -> None:
     shown = html(showing(text_html=sheet), showing(text_html=sheet))
     assert shown.count(style()) == 1
     assert shown.count('<div class="sheet">') == 2
+
+
+def test_nothing_of_a_notebook_is_kept_once_its_page_is_there() -> None:
+    def notebooks() -> int:
+        gc.collect()
+        return sum(isinstance(thing, NotebookNode) for thing in gc.get_objects())
+
+    before = notebooks()
+    for number in range(3):
+        to_html(new_notebook(metadata={"papermill": {"user": number}}), f"Report {number}")
+    assert notebooks() == before
