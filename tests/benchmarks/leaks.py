@@ -24,13 +24,15 @@ WORKERS = 2
 # As many at the beginning, when everything has been used once, and at the end are looked at.
 _LOOKED_AT = REPORTS // 10
 _PAUSE = 0.2
+# A hundredth is what a heap has more of at one moment than at another.
+_OF_THE_MOMENT = 1.01
 
 Say = Callable[[str], None]
 
 
 @dataclass(frozen=True, slots=True)
 class Held:
-    """What all processes of the command hold at one moment: bytes, and things that are open."""
+    """What processes hold: bytes that are no file's, and files and sockets that are open."""
 
     memory: int
     open: int
@@ -49,19 +51,36 @@ def measure(only: str, folder: Path, say: Say) -> Iterator[Measurement]:
         analytics(*command, database_url=url).check_returncode()
     say(f"{REPORTS:,} reports by two workers")
     first, last, left = _looked_at(url, home, say)
-    # Kernels come and go: the least that was held is what every moment of a stretch held.
-    megabytes = [min(held.memory for held in stretch) / 1e6 for stretch in (first, last)]
-    things = [float(min(held.open for held in stretch)) for stretch in (first, last)]
+    early_on, late = _least(first), _least(last)
     early = f"the first {_LOOKED_AT}"
     if MEMORY in wanted:
-        yield beside(MEMORY, megabytes[1], "MB", early, megabytes[0], len(last))
+        most = early_on.memory * _OF_THE_MOMENT / 1e6
+        yield beside(
+            MEMORY, late.memory / 1e6, "MB", early, early_on.memory / 1e6, len(last),
+            target=round(most, 1),
+        )  # fmt: skip
     if OPEN in wanted:
-        yield beside(OPEN, things[1], "open", early, things[0], len(last), target=things[0])
+        yield beside(OPEN, late.open, "open", early, early_on.open, len(last), target=early_on.open)
     if LEFT in wanted:
         yield beside(LEFT, float(left), "left", "nothing", 0.0, REPORTS, target=0.0)
 
 
-def _looked_at(url: str, home: Path, say: Say) -> tuple[list[Held], list[Held], int]:
+def _least(looks: list[dict[int, Held]]) -> Held:
+    """What those processes that were there all the time held at the least, each by itself.
+
+    Kernels come and go, and their workers have sockets for them.
+    """
+    stayed = set.intersection(*map(set, looks))
+    of_each = [[look[process] for look in looks] for process in stayed]
+    return Held(
+        memory=sum(min(held.memory for held in one) for one in of_each),
+        open=len(stayed) + sum(min(held.open for held in one) for one in of_each),
+    )
+
+
+def _looked_at(
+    url: str, home: Path, say: Say
+) -> tuple[list[dict[int, Held]], list[dict[int, Held]], int]:
     """What was held early and late, and how much was left when the command had ended."""
     temporary, runtime, made = (home / name for name in ("tmp", "runtime", "made"))
     for path in (temporary, runtime, made):
@@ -74,8 +93,8 @@ def _looked_at(url: str, home: Path, say: Say) -> tuple[list[Held], list[Held], 
         VARIABLE: mark,
     }
     asked = ("--everyone", "--period", "30d", "--workers", str(WORKERS), "--output", str(made))
-    first: list[Held] = []
-    last: list[Held] = []
+    first: list[dict[int, Held]] = []
+    last: list[dict[int, Held]] = []
     start = time.perf_counter()
     with (home / "log").open("w") as log:
         command = subprocess.Popen(
@@ -115,9 +134,5 @@ def _looked_at(url: str, home: Path, say: Say) -> tuple[list[Held], list[Held], 
     return first, last, left
 
 
-def _held(mark: str) -> Held:
-    processes = marked(mark)
-    return Held(
-        memory=sum(process.pss for process in processes),
-        open=len(processes) + sum(process.open_files for process in processes),
-    )
+def _held(mark: str) -> dict[int, Held]:
+    return {process.id: Held(process.anonymous, process.open_files) for process in marked(mark)}

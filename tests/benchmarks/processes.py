@@ -28,11 +28,19 @@ class Process:
     @property
     def pss(self) -> int:
         """Its proportional share of memory in bytes; 0 once it has ended."""
+        return self._memory("Pss")
+
+    @property
+    def anonymous(self) -> int:
+        """Its memory that is no file's in bytes, whoever shares it; 0 once it has ended."""
+        return self._memory("Anonymous")
+
+    def _memory(self, kind: str) -> int:
         try:
             lines = (_PROC / str(self.id) / "smaps_rollup").read_text().splitlines()
         except OSError:
             return 0
-        return next(int(line.split()[1]) * 1024 for line in lines if line.startswith("Pss:"))
+        return next(int(line.split()[1]) * 1024 for line in lines if line.startswith(f"{kind}:"))
 
     @property
     def open_files(self) -> int:
