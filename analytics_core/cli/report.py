@@ -25,7 +25,7 @@ def report(
     workers: Annotated[
         int | None,
         typer.Option(
-            min=1, help="How many reports are made at a time; without: one for each core."
+            min=1, help="How many reports are made at a time; without: one for each usable core."
         ),
     ] = None,
     template: Annotated[

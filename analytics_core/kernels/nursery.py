@@ -188,6 +188,8 @@ def main() -> None:
     # Where `python -m` looks first, which is no business of a kernel.
     sys.path.pop(0)
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    # Each kernel gets the cores of its launcher; whoever came first must not choose for the others.
+    os.sched_setaffinity(0, range(os.cpu_count() or 1))
     try:
         for name in (*_OF_EVERY_KERNEL, *asked.preloaded):
             _prepare(name)

@@ -108,16 +108,16 @@ def usable_cores() -> list[int]:
 
 
 def places(workers: int) -> list[Place]:
-    """Where each of so many workers is to run: on a core of its own where there is one for each.
+    """Where each of so many workers is to run: on a core of its own where each core has one.
 
     A worker and its kernel take turns, and the system moves them from core to core as they do, so
     that two workers on two cores make a fifth fewer reports than two that stay where they are.
-    With a core to spare for every worker it had better decide: somebody else may need one.
+    With fewer workers, or more of them than cores, it had better decide.
     """
     cores = usable_cores()
-    if sys.platform != "linux" or workers < len(cores):
+    if sys.platform != "linux" or workers != len(cores):
         return [None] * workers
-    return [frozenset({cores[n % len(cores)]}) for n in range(workers)]
+    return [frozenset({core}) for core in cores]
 
 
 def _hired(order: Order, place: Place) -> _Worker:
@@ -144,11 +144,14 @@ def _dismiss(worker: _Worker) -> None:
 
 def _work(channel: Connection, order: Order, place: Place) -> None:
     """Make reports for the users that are sent, until there are no more."""
-    if place is not None:
-        # Kernels run where those who start them do.
-        os.sched_setaffinity(0, place)
+    if place is not None and sys.platform == "linux":
+        # Kernels run where those who start them do. A core that is there no longer is no reason to
+        # make no reports.
+        with suppress(OSError):
+            os.sched_setaffinity(0, place)
     # An interrupt is for the command, which ends its workers.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    is_first = True
     with Workspace.open(order.settings, order.scope) as workspace:
         template = Template.find(order.template, order.settings)
         with suppress(EOFError, OSError):
@@ -158,8 +161,9 @@ def _work(channel: Connection, order: Order, place: Place) -> None:
                 # when there are hundreds of them; to look at what one report left takes it 0.4 ms,
                 # as it never looks again at what there was after the first.
                 gc.collect()
-                if not gc.get_freeze_count():
+                if is_first:
                     gc.freeze()
+                    is_first = False
 
 
 def _outcome(workspace: Workspace, template: Template, order: Order, user: str) -> Outcome:

@@ -55,6 +55,7 @@ class PromptClient(PapermillNotebookClient):  # type: ignore[misc]
     """
 
     shutdown_kernel = "immediate"
+    _is_asked = False
 
     async def async_start_new_kernel_client(self) -> Any:
         """A client that hears all the kernel says; raises `RuntimeError` where there is none."""
@@ -90,9 +91,15 @@ class PromptClient(PapermillNotebookClient):  # type: ignore[misc]
     async def _is_heard(self) -> bool:
         if await self.kc.iopub_channel.socket.poll(_WELCOME_MS):
             return True
-        # It does not welcome who comes while it says something itself, once in a thousand times on
-        # a busy machine. Whoever asks it something hears that it is at work.
+        # It is late, or has missed that somebody listens, as ipykernel now and then does when it
+        # says something itself at that moment. Whoever asks it something hears that it is at work.
+        if self._is_asked:
+            # A question at a time: one that nobody takes would fill its socket, and sending wait.
+            if not await self.kc.shell_channel.msg_ready():
+                return False
+            await self.kc.get_shell_msg()
         self.kc.kernel_info()
+        self._is_asked = True
         return False
 
 

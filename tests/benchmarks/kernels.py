@@ -13,6 +13,7 @@ from statistics import median
 import papermill
 from jupyter_client.kernelspec import KernelSpecManager
 from jupyter_client.manager import KernelManager
+from jupyter_core.paths import jupyter_runtime_dir
 from nbconvert.exporters import HTMLExporter
 
 from analytics_core import Scope, Settings, Workspace
@@ -22,6 +23,7 @@ from analytics_core.reports.report import make_report
 from analytics_core.reports.template import Template
 from tests.benchmarks.measurement import Measurement
 from tests.support.command import analytics
+from tests.support.kernels import nurseries
 
 RUNS = 10
 REPORTS = 25
@@ -98,7 +100,7 @@ def _first_cell() -> Measurement:
 
 
 def _one_report(workspace: Workspace, folder: Path) -> Measurement:
-    """On one core, to which kernels are bound too, so that nothing runs beside."""
+    """On one core, to which the nursery and kernels are bound too, so that nothing runs beside."""
     template = Template.find("usage", workspace.settings)
     [user] = workspace.user_ids()[:1]
     cores = os.sched_getaffinity(0)
@@ -125,11 +127,16 @@ def _one_report(workspace: Workspace, folder: Path) -> Measurement:
         return time.perf_counter() - start
 
     os.sched_setaffinity(0, {min(cores)})
+    asyncio.set_event_loop(asyncio.new_event_loop())
+    ours()  # The nursery is there.
+    forking = nurseries(Path(jupyter_runtime_dir()))
+    for nursery in forking:
+        os.sched_setaffinity(nursery, {min(cores)})
     try:
-        asyncio.set_event_loop(asyncio.new_event_loop())
         return _compared(ONE_REPORT, ours, "papermill and nbconvert", theirs, "s")
     finally:
-        os.sched_setaffinity(0, cores)
+        for process in (0, *forking):
+            os.sched_setaffinity(process, cores)
 
 
 def _two_workers(settings: Settings, users: list[str], folder: Path) -> Measurement:

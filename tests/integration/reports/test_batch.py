@@ -97,13 +97,37 @@ def test_where_each_core_has_its_worker_that_and_its_kernels_stay_there(
         worker, core = said_in(outcome)
         assert where.setdefault(worker, core) == core
     assert sorted(map(int, where.values())) == cores
+    # Who comes next may have other cores.
+    [nursery] = nurseries()
+    assert os.sched_getaffinity(nursery) > set(cores[:1]) or len(cores) == 1
 
 
-def test_workers_are_left_to_the_system_while_there_are_more_cores(cores: list[int]) -> None:
+@pytest.mark.usefixtures("nothing_left")
+def test_a_worker_in_the_place_of_another_stays_where_that_was(
+    url: str, cores: list[int], tmp_path: Path
+) -> None:
+    if len(cores) < 2:
+        pytest.skip("this machine has one core")
+    outcomes = made(
+        url,
+        once(tmp_path / "tries", "tries or os.kill(int(os.environ['JPY_PARENT_PID']), 9)"),
+        # Not by the one that lives on.
+        "import time; time.sleep(3 if user == 'ada' else 0)",
+        "print('said:', os.environ['JPY_PARENT_PID'], *os.sched_getaffinity(0))",
+    )
+    where = {user: said_in(outcome) for user, outcome in outcomes.items()}
+    lived, core = where["ada"]
+    others = [words for worker, *words in where.values() if worker != lived]
+    assert others
+    assert all(words == [str(other)] for words in others for other in cores if str(other) != core)
+
+
+def test_workers_are_left_to_the_system_unless_each_core_has_one(cores: list[int]) -> None:
     if len(cores) < 2:
         pytest.skip("this machine has one core")
     assert places(1) == [None]
-    assert places(3) == [{cores[0]}, {cores[1]}, {cores[0]}]
+    assert places(2) == [{core} for core in cores]
+    assert places(3) == [None, None, None]
 
 
 @pytest.mark.usefixtures("nothing_left")

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Any
+import os
+import signal
+from typing import Any, ClassVar
 
+import pytest
 import zmq
 from nbformat.v4 import new_code_cell, new_notebook
 from papermill.engines import NotebookExecutionManager
@@ -22,10 +25,30 @@ class Welcomed(OwnKernel):
         return client
 
 
-def test_a_kernel_whose_welcome_is_missed_is_asked() -> None:
+class Stopped(OwnKernel):
+    """Gives clients of a kernel that runs, and does nothing more."""
+
+    last: ClassVar[Any] = None
+
+    def client(self, **options: Any) -> Any:
+        os.kill(self.provisioner.pid, signal.SIGSTOP)  # type: ignore[union-attr, arg-type]
+        Stopped.last = super().client(**options)
+        return Stopped.last
+
+
+def told() -> Any:
     cell = new_code_cell("print(6 * 7)", metadata={"papermill": {}})
-    told = NotebookExecutionManager(
-        new_notebook(cells=[cell], metadata={"papermill": {}}), progress_bar=False
-    )
-    PromptClient(told, kernel_manager_class=Welcomed, startup_timeout=10).execute()
-    assert told.nb.cells[0].outputs[0].text == "42\n"
+    notebook = new_notebook(cells=[cell], metadata={"papermill": {}})
+    return NotebookExecutionManager(notebook, progress_bar=False)
+
+
+def test_a_kernel_whose_welcome_is_missed_is_asked() -> None:
+    done = told()
+    PromptClient(done, kernel_manager_class=Welcomed, startup_timeout=10).execute()
+    assert done.nb.cells[0].outputs[0].text == "42\n"
+
+
+def test_one_that_does_not_answer_is_asked_once_and_given_up() -> None:
+    with pytest.raises(RuntimeError, match="didn't respond in 2 seconds"):
+        PromptClient(told(), kernel_manager_class=Stopped, startup_timeout=2).execute()
+    assert Stopped.last.session.message_count == 1

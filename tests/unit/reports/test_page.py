@@ -88,6 +88,7 @@ def test_nothing_of_a_notebook_is_kept_once_its_page_is_there() -> None:
         gc.collect()
         return sum(isinstance(thing, NotebookNode) for thing in gc.get_objects())
 
+    html()
     before = notebooks()
     for number in range(3):
         to_html(new_notebook(metadata={"papermill": {"user": number}}), f"Report {number}")
