@@ -25,7 +25,7 @@ WORKERS = 2
 _LOOKED_AT = REPORTS // 10
 _PAUSE = 0.2
 # What a heap grows by with each report and without a leak, at the most, in bytes: it has gaps.
-_GAPS = 3000
+_GAPS = 5000
 
 Say = Callable[[str], None]
 
