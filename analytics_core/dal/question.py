@@ -290,7 +290,7 @@ def gap_parameters(gaps: Gaps, dialect: str) -> dict[str, Any]:
 def fitting(
     parameters: Mapping[str, Any], begins: Iterable[str] = ("", _NAIVE, _ODD)
 ) -> dict[str, Any]:
-    """Parameters that instants are compared with, of whatever type."""
+    """Parameters by all the names that statements ask for them by, instants of whatever type."""
     return {begin + name: value for begin in begins for name, value in parameters.items()}
 
 

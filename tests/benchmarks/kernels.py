@@ -67,9 +67,16 @@ def _compared(
     turns = [(ours(), theirs()) for _ in range(RUNS)]
     value, baseline = (median(times) for times in zip(*turns, strict=True))
     return Measurement(
-        name, round(value, 3), unit, round(baseline, 3), theirs_are, round(baseline / value, 2),
-        RUNS, target, target_ratio=8,
-    )  # fmt: skip
+        name,
+        round(value, 3),
+        unit,
+        round(baseline, 3),
+        theirs_are,
+        round(baseline / value, 2),
+        RUNS,
+        target,
+        target_ratio=8,
+    )
 
 
 def _first_cell() -> Measurement:
@@ -157,9 +164,15 @@ def _two_workers(settings: Settings, users: list[str], folder: Path) -> Measurem
     turns = [(rate(1), rate(2)) for _ in range(RUNS)]
     one, two = (median(rates) for rates in zip(*turns, strict=True))
     return Measurement(
-        TWO_WORKERS, round(two, 2), "/s", round(one, 2), "one worker", round(two / one, 2), RUNS,
+        TWO_WORKERS,
+        round(two, 2),
+        "/s",
+        round(one, 2),
+        "one worker",
+        round(two / one, 2),
+        RUNS,
         target_ratio=1.8,
-    )  # fmt: skip
+    )
 
 
 def _without_failure(outcomes: Iterable[Outcome]) -> None:

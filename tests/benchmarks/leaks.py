@@ -38,6 +38,10 @@ class Held:
     open: int
 
 
+# By the processes' ids.
+Look = dict[int, Held]
+
+
 def measure(only: str, folder: Path, say: Say) -> Iterator[Measurement]:
     """Those of the measurements whose name contains `only`, one after the other."""
     wanted = [name for name in (MEMORY, OPEN, LEFT) if only.lower() in name.lower()]
@@ -56,16 +60,21 @@ def measure(only: str, folder: Path, say: Say) -> Iterator[Measurement]:
     if MEMORY in wanted:
         most = (early_on.memory + _GAPS * (REPORTS - 2 * _LOOKED_AT)) / 1e6
         yield beside(
-            MEMORY, late.memory / 1e6, "MB", early, early_on.memory / 1e6, len(last),
+            MEMORY,
+            late.memory / 1e6,
+            "MB",
+            early,
+            early_on.memory / 1e6,
+            len(last),
             target=round(most, 1),
-        )  # fmt: skip
+        )
     if OPEN in wanted:
         yield beside(OPEN, late.open, "open", early, early_on.open, len(last), target=early_on.open)
     if LEFT in wanted:
         yield beside(LEFT, float(left), "left", "nothing", 0.0, REPORTS, target=0.0)
 
 
-def _least(looks: list[dict[int, Held]]) -> Held:
+def _least(looks: list[Look]) -> Held:
     """What those processes that were there all the time held at the least, each by itself.
 
     Kernels come and go, and their workers have sockets for them.
@@ -78,13 +87,11 @@ def _least(looks: list[dict[int, Held]]) -> Held:
     )
 
 
-def _stayed(looks: list[dict[int, Held]]) -> set[int]:
+def _stayed(looks: list[Look]) -> set[int]:
     return set.intersection(*map(set, looks))
 
 
-def _looked_at(
-    url: str, home: Path, say: Say
-) -> tuple[list[dict[int, Held]], list[dict[int, Held]], int]:
+def _looked_at(url: str, home: Path, say: Say) -> tuple[list[Look], list[Look], int]:
     """What was held early and late, and how much was left when the command had ended."""
     temporary, runtime, made = (home / name for name in ("tmp", "runtime", "made"))
     for path in (temporary, runtime, made):
@@ -97,8 +104,8 @@ def _looked_at(
         VARIABLE: mark,
     }
     asked = ("--everyone", "--period", "30d", "--workers", str(WORKERS), "--output", str(made))
-    first: list[dict[int, Held]] = []
-    last: list[dict[int, Held]] = []
+    first: list[Look] = []
+    last: list[Look] = []
     start = time.perf_counter()
     with (home / "log").open("w") as log:
         command = subprocess.Popen(
@@ -118,10 +125,10 @@ def _looked_at(
             command.kill()
             command.wait()
     taken = time.perf_counter() - start
-    if first and last and not _stayed(first) <= _stayed(last):
-        raise AssertionError("a worker ended, and what it had held is not in what the last held")
     if command.returncode or not first or not last:
         raise AssertionError((home / "log").read_text())
+    if not _stayed(first) <= _stayed(last):
+        raise AssertionError("a worker ended, and what it had held is not in what the last held")
     say(f"{REPORTS / taken:.1f} reports a second, {len(first) + len(last)} looks at what is open")
     time.sleep(1.0)
     # The preloaded process waits for the next command; its socket and lock are where it answers.
@@ -140,5 +147,5 @@ def _looked_at(
     return first, last, left
 
 
-def _held(mark: str) -> dict[int, Held]:
+def _held(mark: str) -> Look:
     return {process.id: Held(process.anonymous, process.open_files) for process in marked(mark)}

@@ -117,9 +117,8 @@ def test_a_worker_in_the_place_of_another_stays_where_that_was(
     )
     where = {user: said_in(outcome) for user, outcome in outcomes.items()}
     lived, core = where["ada"]
-    others = [words for worker, *words in where.values() if worker != lived]
-    assert others
-    assert all(words == [str(other)] for words in others for other in cores if str(other) != core)
+    [other] = {str(one) for one in cores} - {core}
+    assert {tuple(there) for worker, *there in where.values() if worker != lived} == {(other,)}
 
 
 def test_workers_are_left_to_the_system_unless_each_core_has_one(cores: list[int]) -> None:

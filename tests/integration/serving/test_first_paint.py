@@ -128,6 +128,8 @@ def test_scripts_are_compressed_kept_for_good_and_named_by_their_content(server:
     # Where the machine is busy they are named, and fetched when it is the page's turn.
     addresses = set(re.findall(r'"([^"]+\.js)"', body))
     assert 5 <= len(addresses) <= 10
+    if '"isBusy": false' in body:
+        assert addresses == set(re.findall(r'(?:src|href)="([^"]+\.js)"', body))
     received = 0
     for address in addresses:
         connection = http.client.HTTPConnection(server.host, timeout=30)
