@@ -24,7 +24,8 @@ WORKERS = 2
 # As many at the beginning, when everything has been used once, and at the end are looked at.
 _LOOKED_AT = REPORTS // 10
 _PAUSE = 0.2
-# What a heap grows by with each report and without a leak, at the most, in bytes: it has gaps.
+# What a heap grows by with each report and without a leak, at the most, in bytes: it has gaps. What
+# is smaller than this is not seen here.
 _GAPS = 5000
 
 Say = Callable[[str], None]
