@@ -37,6 +37,7 @@ _SUFFIX, _CURSOR_SUFFIX = ".events", ".done"
 # Letters that a checksum has in hexadecimal, and the space behind it.
 _PREFIX = 9
 _BLANK = b"\0"
+_NEWLINE = ord("\n")
 _ENDS = re.compile(rb"[\n\0]")
 # So much is read before it is known whether there is more.
 _GLANCE = 4096
@@ -113,23 +114,30 @@ class Spool:
         A line, which may come in two parts, holds neither newline nor NUL, as no JSON does. Raises
         `SpoolFull` and `SpoolUnavailable`.
         """
-        self._append(framed(line, rest))
+        frame = framed(line, rest)
+        self._append(len(frame), (frame,))
 
     def append_many(self, lines: Iterable[bytes]) -> None:
-        """Put several in with one copy; all are in or none is. Raises as `append` does."""
-        self._append(b"".join(map(framed, lines)))
+        """Put several in; all are in or none is, unless the process dies. Raises as `append`."""
+        frames = [framed(line) for line in lines]
+        self._append(sum(map(len, frames)), frames)
 
-    def _append(self, frames: bytes) -> None:
+    def _append(self, size: int, frames: Iterable[bytes]) -> None:
         with self._lock:
             start = self._filled
-            end = start + len(frames)
             segment = self._map
-            if segment is None or end > self._room:
-                segment = self._open_segment(len(frames))
-                start, end = 0, len(frames)
+            if segment is None or start + size > self._room:
+                segment = self._open_segment(size)
+                start = 0
             # First, so that nothing is ever put over what a writer may have read.
-            self._filled = end
-            segment[start:end] = frames
+            self._filled = start + size
+            for frame in frames:
+                # A copy has no order, and a process may die in it: without its newline, which
+                # comes by itself and last, what there is then is half a line.
+                last = start + len(frame) - 1
+                segment[start:last] = frame[:-1]
+                segment[last] = _NEWLINE
+                start = last + 1
             self._written += 1
 
     def _open_segment(self, size: int) -> mmap.mmap:

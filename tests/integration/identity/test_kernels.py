@@ -279,7 +279,9 @@ def test_a_socket_that_answers_stays_and_one_that_does_not_is_closed(
     people_url: str, tmp_path: Path
 ) -> None:
     with start_for_many(people_url, tmp_path, prelude=IMPATIENT) as running:
-        answering, silent = (connect(*opened(running, user)) for user in ("u1", "u2"))
+        # Both pages first: opening one takes a busy machine longer than a ping may go unanswered.
+        kernels = [opened(running, user) for user in ("u1", "u2")]
+        answering, silent = (connect(*kernel) for kernel in kernels)
         pings = 0
         while pings < 6:
             # Answers pings by itself.

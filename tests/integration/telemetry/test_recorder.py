@@ -9,6 +9,7 @@ import os
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, contextmanager
@@ -409,6 +410,31 @@ def test_half_a_line_is_dropped_and_a_damaged_one_told(tmp_path: Path) -> None:
         (chunk,) = [(drain.done(one), one)[1] for one in drain.chunks()]
     assert (chunk.lines, chunk.damaged) == ([b"whole"], [b"00000000 wrong"])
     assert segments(spool.folder) == []
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="this system does not fork")
+def test_a_process_that_is_killed_amid_a_batch_leaves_nothing_damaged(tmp_path: Path) -> None:
+    for blow in range(60):
+        folder = tmp_path / str(blow)
+        child = multiprocessing.get_context("fork").Process(target=_fill, args=(folder,))
+        child.start()
+        while child.is_alive() and not segments(folder):
+            time.sleep(0.001)
+        time.sleep(blow * 5e-5)
+        child.kill()
+        child.join()
+        lines, damaged = taken(folder)
+        assert set(lines) <= set(BATCH)
+        assert damaged == []
+
+
+BATCH = [b"%d" % n * 250 for n in range(100)]
+
+
+def _fill(folder: Path) -> None:
+    spool = Spool(folder)
+    while True:
+        spool.append_many(BATCH)
 
 
 def taken(folder: Path) -> tuple[list[bytes], list[bytes]]:
