@@ -45,12 +45,12 @@ _FULL_FOR_SECONDS = 0.1
 
 
 def framed(line: bytes, rest: bytes = b"") -> bytes:
-    """A line as a segment holds it; it may come in two parts."""
-    return b"%08x %b%b\n" % (zlib.crc32(rest, zlib.crc32(line)), line, rest)
+    """A line as a segment holds it, but for its newline; it may come in two parts."""
+    return b"%08x %b%b" % (zlib.crc32(rest, zlib.crc32(line)), line, rest)
 
 
 def unframed(frame: bytes) -> bytes | None:
-    """The line of a frame without its newline; None for one that is damaged."""
+    """The line of a frame; None for one that is damaged."""
     line = frame[_PREFIX:]
     return line if frame[:_PREFIX] == b"%08x " % zlib.crc32(line) else None
 
@@ -115,12 +115,12 @@ class Spool:
         `SpoolFull` and `SpoolUnavailable`.
         """
         frame = framed(line, rest)
-        self._append(len(frame), (frame,))
+        self._append(len(frame) + 1, (frame,))
 
     def append_many(self, lines: Iterable[bytes]) -> None:
         """Put several in; all are in or none is, unless the process dies. Raises as `append`."""
         frames = [framed(line) for line in lines]
-        self._append(sum(map(len, frames)), frames)
+        self._append(sum(map(len, frames)) + len(frames), frames)
 
     def _append(self, size: int, frames: Iterable[bytes]) -> None:
         with self._lock:
@@ -134,10 +134,10 @@ class Spool:
             for frame in frames:
                 # A copy has no order, and a process may die in it: without its newline, which
                 # comes by itself and last, what there is then is half a line.
-                last = start + len(frame) - 1
-                segment[start:last] = frame[:-1]
-                segment[last] = _NEWLINE
-                start = last + 1
+                end = start + len(frame)
+                segment[start:end] = frame
+                segment[end] = _NEWLINE
+                start = end + 1
             self._written += 1
 
     def _open_segment(self, size: int) -> mmap.mmap:

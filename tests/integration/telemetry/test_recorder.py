@@ -437,6 +437,10 @@ def _fill(folder: Path) -> None:
         spool.append_many(BATCH)
 
 
+def in_segment(line: bytes) -> bytes:
+    return framed(line) + b"\n"
+
+
 def taken(folder: Path) -> tuple[list[bytes], list[bytes]]:
     """Good lines and damaged ones that a writer would take now, and their segments with them."""
     lines: list[bytes] = []
@@ -464,7 +468,7 @@ def segment_of(folder: Path, content: bytes) -> Iterator[Path]:
 
 def test_a_line_is_there_with_its_last_byte_whoever_dies_over_it(tmp_path: Path) -> None:
     folder = tmp_path / "spool"
-    first, torn = framed(b'{"n":1}'), framed(b'{"n":2}')
+    first, torn = in_segment(b'{"n":1}'), in_segment(b'{"n":2}')
     for end in range(len(torn) + 1):
         expected = [b'{"n":1}', b'{"n":2}'] if end == len(torn) else [b'{"n":1}']
         with segment_of(folder, first + torn[:end] + bytes(50)) as segment:
@@ -483,7 +487,7 @@ def test_what_is_still_being_copied_is_no_damage(
     tmp_path_factory: pytest.TempPathFactory, lines: list[bytes], data: st.DataObject
 ) -> None:
     folder = tmp_path_factory.mktemp("spool")
-    whole = b"".join(map(framed, lines))
+    whole = b"".join(map(in_segment, lines))
     unwritten = data.draw(st.sets(st.integers(0, max(len(whole) - 1, 0)), max_size=20))
     content = bytes(0 if n in unwritten else sign for n, sign in enumerate(whole))
     with segment_of(folder, content + bytes(30)) as segment:
@@ -495,7 +499,7 @@ def test_what_is_still_being_copied_is_no_damage(
 
 def test_what_lies_behind_a_gap_is_read_when_nobody_can_fill_it(tmp_path: Path) -> None:
     folder = tmp_path / "spool"
-    one, two, three = (framed(line) for line in (b"one", b"two", b"three"))
+    one, two, three = (in_segment(line) for line in (b"one", b"two", b"three"))
     # As a machine may leave it that lost its power: one page is on the disk, another is not.
     content = one + two[:5] + bytes(4096) + three + bytes(70)
     with segment_of(folder, content):
@@ -511,7 +515,7 @@ def test_a_segment_that_is_over_gives_back_its_room(tmp_path: Path) -> None:
     spool.append(b"one")
     assert spool_bytes(spool.folder) == MEBIBYTE
     spool.close()
-    assert spool_bytes(spool.folder) == len(framed(b"one"))
+    assert spool_bytes(spool.folder) == len(in_segment(b"one"))
 
 
 _FILLS_A_DISK = """
