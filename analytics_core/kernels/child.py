@@ -12,10 +12,9 @@ import select
 import signal
 import sys
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from copy import deepcopy
 from dataclasses import dataclass
-from types import SimpleNamespace
 from typing import Any
 
 from ipykernel.kernelapp import IPKernelApp
@@ -75,49 +74,6 @@ class ForkedKernel(IPKernelApp):
         """
         super().write_connection_file(**options)
         os.close(self.unbound)
-
-
-class KnownModules:
-    """What ipykernel and IPython see as `sys`: it tells names and files of modules without a look.
-
-    Each kernel asks all modules for their files, for the debugger's sake, and lists their names,
-    and so would write on megabytes of pages that kernels share. The nursery asks them once, and has
-    copies that lie side by side.
-    """
-
-    def __init__(self) -> None:
-        files = [getattr(module, "__file__", None) for module in list(sys.modules.values())]
-        vars(self).update(
-            _files=tuple(_copied(file) for file in files if file),
-            _names=tuple(_copied(name) for name in list(sys.modules)),
-        )
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(sys, name)
-
-    def __setattr__(self, name: str, value: Any) -> None:
-        setattr(sys, name, value)
-
-    @property
-    def modules(self) -> KnownModules:
-        return self
-
-    def copy(self) -> KnownModules:
-        return self
-
-    def keys(self) -> tuple[str, ...]:
-        names: tuple[str, ...] = self._names
-        return names
-
-    def values(self) -> Iterator[SimpleNamespace]:
-        """One after the other in the same object, of which nothing but the file is asked."""
-        module = SimpleNamespace()
-        for module.__file__ in self._files:
-            yield module
-
-
-def _copied(text: str) -> str:
-    return text.encode().decode()
 
 
 def live(birth: Birth) -> None:

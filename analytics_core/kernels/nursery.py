@@ -24,9 +24,10 @@ import IPython.core.shellapp
 
 from analytics_core.kernels import wire
 from analytics_core.kernels.address import is_of_this_user, within
-from analytics_core.kernels.child import Birth, KnownModules, live
+from analytics_core.kernels.child import Birth, live
 from analytics_core.kernels.client import READY
 from analytics_core.kernels.safety import Unsafe, check
+from analytics_core.kernels.sharing import KnownModules, ask_ahead, fill_gaps
 
 # What every kernel imports as it starts, or when it is first asked something.
 _OF_EVERY_KERNEL = (
@@ -193,6 +194,7 @@ def main() -> None:
     try:
         for name in (*_OF_EVERY_KERNEL, *asked.preloaded):
             _prepare(name)
+        ask_ahead()
         known = KnownModules()
         for asking in (ipykernel.ipkernel, IPython.core.shellapp):
             vars(asking)["sys"] = known
@@ -224,6 +226,7 @@ def _serve(asked: argparse.Namespace) -> Birth | None:
     # pages that all kernels share.
     gc.disable()
     gc.collect()
+    fill_gaps()
     gc.freeze()
     print(READY, flush=True)  # noqa: T201
     nothing = os.open(os.devnull, os.O_RDWR)

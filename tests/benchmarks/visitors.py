@@ -137,12 +137,15 @@ def _plain(data: Data, folder: Path, say: Say) -> Measurement:
 
 
 def _download(server: Running, together: Barrier) -> tuple[float | None, float]:
-    """Milliseconds to the last byte of the first chart's SVG, if there is one, and of the page."""
+    """Milliseconds to the last byte of the first chart's SVG, if there is one, and of the page.
+
+    A page that never ends, as stock Voila's whose kernel is silent, counts as long as was waited.
+    """
     together.wait()
     start = time.perf_counter()
     body, svg = b"", None
     with urlopen(server.link, timeout=_LONGEST) as answer:
-        while block := answer.read1(65_536):
+        while time.perf_counter() - start < _LONGEST and (block := answer.read1(65_536)):
             body += block
             if svg is None and (chart := body.find(CHART)) >= 0 and b"</svg>" in body[chart:]:
                 svg = (time.perf_counter() - start) * 1000
