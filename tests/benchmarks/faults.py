@@ -64,10 +64,14 @@ def measure(only: str, folder: Path, say: Say) -> Iterator[Measurement]:
         with serving(site, data, home) as server:
             course = asyncio.run(_under_fire(server, data, seconds))
             course.orphans = [
-                process.command for process in server.stop() if role(process) != "preloaded"
+                f"{process.id} of {process.parent}, {process.threads} threads: {process.command}"
+                for process in server.stop()
+                if role(process) != "preloaded"
             ]
         courses[site] = course
         kills = ", ".join(f"{number} of {what}" for what, number in course.kills.items())
+        for orphan in course.orphans:
+            say(f"outlived its server: {orphan}")
         say(
             f"{kills} killed; {course.changes} ranges shown, {len(course.again)} pages opened anew,"
             f" slowest after {max(course.again, default=0):,.0f} ms; {course.without} without a"

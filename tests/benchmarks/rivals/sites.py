@@ -21,7 +21,7 @@ from urllib.request import urlopen
 from analytics_core import Scope, Settings, Workspace
 from analytics_core.charts.values import Kind
 from analytics_core.drawing.palette import SHADES
-from tests.benchmarks.processes import VARIABLE, marked
+from tests.benchmarks.processes import VARIABLE, Process, marked
 from tests.support.serving import analytics
 
 ROOT = Path(__file__).parents[3]
@@ -87,8 +87,8 @@ class Running:
     process: subprocess.Popen[str]
     log: Path
 
-    def stop(self) -> list[str]:
-        """Stop as a service manager would; the commands of processes that outlived it."""
+    def stop(self) -> list[Process]:
+        """Stop as a service manager would; the processes that outlived it, which are killed."""
         if self.process.poll() is None:
             self.process.send_signal(signal.SIGTERM)
         until = time.monotonic() + _LONGEST_STOP
@@ -98,7 +98,7 @@ class Running:
         for process in left:
             process.kill()
         self.process.wait()
-        return [f"{process.id} {process.command}" for process in left]
+        return left
 
 
 def fill(folder: Path, say: Say) -> Data:
