@@ -28,7 +28,9 @@ PLACES = """() => [...document.querySelectorAll(
     && getComputedStyle(element).visibility !== 'hidden' && element.textContent.trim())
   .map((element) => {
     const box = element.getBoundingClientRect();
-    return [element.textContent.trim().slice(0, 40), box.x, box.y, box.width, box.height];
+    // Templates have spaces between elements, widgets none.
+    const text = element.textContent.replace(/\\s/g, '').slice(0, 40);
+    return [text, box.x, box.y, box.width, box.height];
   })"""
 
 
