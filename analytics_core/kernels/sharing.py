@@ -92,5 +92,6 @@ def fill_gaps() -> None:
             _filling.append(block)
             pool = id(block) // _POOL
             in_pool[pool] += 1
+            # In a new pool, but for what else is made meanwhile.
             if in_pool[pool] > room * 0.9:
                 break

@@ -26,7 +26,7 @@ _LOOKED_AT = REPORTS // 10
 _PAUSE = 0.2
 # What a heap grows by with each report and without a leak, at the most, in bytes: it has gaps. What
 # is smaller than this is not seen here.
-_GAPS = 5000
+_GAPS = 3000
 
 Say = Callable[[str], None]
 
